@@ -1,0 +1,1 @@
+//! Names, versions, manifests, lockfiles and resolutions for Wharf.

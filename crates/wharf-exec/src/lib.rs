@@ -1,0 +1,1 @@
+//! Runs graphs of actions and keeps what they made.

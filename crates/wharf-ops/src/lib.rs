@@ -1,0 +1,1 @@
+//! Wharf's operations, one file each.

@@ -1,0 +1,1 @@
+//! Units, compiler command lines and key recipes for Wharf.

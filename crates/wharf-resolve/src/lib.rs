@@ -1,0 +1,1 @@
+//! Version and feature resolution for Wharf.

@@ -1,0 +1,3 @@
+//! The `wharf-server` binary.
+
+fn main() {}

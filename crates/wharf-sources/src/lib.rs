@@ -1,0 +1,1 @@
+//! Registries, git, path and vendored sources for Wharf.

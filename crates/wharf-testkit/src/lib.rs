@@ -1,0 +1,1 @@
+//! Sandboxes for Wharf's own tests.

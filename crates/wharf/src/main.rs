@@ -1,0 +1,3 @@
+//! The `wharf` command line: a drop-in for `cargo`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! Project verbs.
+
+fn main() {}
