@@ -56,3 +56,44 @@ impl Resolution {
         self.packages.get(id).map_or(&[], |package| &package.edges)
     }
 }
+
+/// Whom a package's features are for (reference, "Feature resolver version 2").
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum FeaturesFor {
+    /// Code for the requested platform; everything, where host and target are not told apart.
+    Target,
+    /// Build scripts, procedural macros and what they depend on.
+    Host,
+}
+
+/// The features and optional dependencies that are really used by a build: for resolver 1 a copy of the
+/// unified view, for 2 and 3 apart for host and target.
+#[derive(Clone, Debug, Default)]
+pub struct ActivatedFeatures {
+    /// Whether [`FeaturesFor::Host`] has a view of its own; otherwise everything is under `Target`.
+    pub separate_host: bool,
+    /// Features by package and view.
+    pub features: BTreeMap<(PackageId, FeaturesFor), BTreeSet<FeatureName>>,
+    /// Optional dependencies that are on, by their key in the manifest.
+    pub dependencies: BTreeMap<(PackageId, FeaturesFor), BTreeSet<FeatureName>>,
+}
+
+impl ActivatedFeatures {
+    /// The features of a package in a view; empty when it is not part of that view.
+    pub fn of(&self, id: &PackageId, whom: FeaturesFor) -> Vec<FeatureName> {
+        self.features
+            .get(&(id.clone(), self.view(whom)))
+            .map(|set| set.iter().cloned().collect())
+            .unwrap_or_default()
+    }
+
+    /// Whether an optional dependency is on in a view.
+    pub fn is_dependency_on(&self, id: &PackageId, whom: FeaturesFor, name_in_toml: &str) -> bool {
+        self.dependencies.get(&(id.clone(), self.view(whom))).is_some_and(|set| set.contains(name_in_toml))
+    }
+
+    /// The view under which answers are stored.
+    pub fn view(&self, whom: FeaturesFor) -> FeaturesFor {
+        if self.separate_host { whom } else { FeaturesFor::Target }
+    }
+}
