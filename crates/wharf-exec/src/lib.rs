@@ -1,1 +1,18 @@
-//! Runs graphs of actions and keeps what they made.
+//! Runs a graph of actions and keeps what they made.
+//!
+//! An action is a function of its inputs: its key is a digest of everything that can change its result, and the entry
+//! under that key names the outputs. *Fresh* and *cached* are one idea, that the key has an entry. Timestamps prove
+//! nothing here; they only spare hashing a file again.
+//!
+//! Knows processes, files and digests. Must not know packages, rustc, HTTP or the terminal.
+
+mod event;
+mod graph;
+mod step;
+
+pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};
+pub use graph::{Action, ActionId, Graph, Need, Stage};
+pub use step::{
+    Arg, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput, Observed,
+    Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch,
+};
