@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::dependency::Dependency;
 use crate::name::FeatureName;
 
 /// What one feature switches on (reference, "Features").
@@ -28,6 +29,23 @@ pub enum FeatureValue {
 
 /// A package's features by name.
 pub type FeatureMap = BTreeMap<FeatureName, Vec<FeatureValue>>;
+
+/// Adds the features that optional dependencies imply: one of the dependency's name, unless a feature of
+/// that name is declared or some feature names the dependency with `dep:` (reference, "Optional dependencies").
+pub fn with_implicit(mut declared: FeatureMap, dependencies: &[Dependency]) -> FeatureMap {
+    let mut implied: Vec<FeatureName> = Vec::new();
+    for dependency in dependencies.iter().filter(|dependency| dependency.is_optional()) {
+        let name: FeatureName = dependency.name_in_toml().clone().into();
+        let named = |value: &FeatureValue| matches!(value, FeatureValue::Dep { dep } if *dep == name);
+        if !declared.contains_key(&name) && !declared.values().flatten().any(named) {
+            implied.push(name);
+        }
+    }
+    for name in implied {
+        declared.insert(name.clone(), vec![FeatureValue::Dep { dep: name }]);
+    }
+    declared
+}
 
 impl FeatureValue {
     /// Reads the text form. A malformed text is taken as a feature name, which is then found missing.
