@@ -7,7 +7,10 @@
 
 pub mod dependency;
 pub mod features;
+pub mod lockfile;
 pub mod manifest;
+pub mod messages;
+pub mod metadata;
 pub mod name;
 pub mod package;
 pub mod profile;
@@ -22,6 +25,7 @@ pub use semver::{Version, VersionReq};
 
 pub use dependency::{DepKind, Dependency};
 pub use features::FeatureValue;
+pub use lockfile::Lockfile;
 pub use manifest::{Edition, Manifest};
 pub use name::{FeatureName, PackageName};
 pub use package::{Package, PackageId};

@@ -1,6 +1,10 @@
 //! Profiles with every setting decided (reference, "Profiles").
 
+mod set;
+
 use std::fmt;
+
+pub use set::{ProfileError, ProfileSet, ProfileSources, ProfileUse};
 
 /// One profile, ready to become compiler flags.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -21,6 +25,9 @@ pub struct Profile {
     pub codegen_units: Option<u32>,
     /// `debug`
     pub debuginfo: DebugInfo,
+    /// `debuginfo` was not stated for this host unit: it may be dropped when the unit is not shared with
+    /// the target side.
+    pub debuginfo_deferred: bool,
     /// `split-debuginfo`; `None` leaves it to the compiler.
     pub split_debuginfo: Option<String>,
     /// `debug-assertions`
@@ -37,6 +44,46 @@ pub struct Profile {
     pub strip: Strip,
     /// `rustflags` (unstable)
     pub rustflags: Vec<String>,
+}
+
+impl Profile {
+    /// What `dev` is before anybody changes it.
+    pub fn dev() -> Self {
+        Self {
+            name: "dev".to_owned(),
+            dir_name: "debug".to_owned(),
+            root: ProfileRoot::Debug,
+            opt_level: "0".to_owned(),
+            lto: Lto::ThinLocal,
+            codegen_backend: None,
+            codegen_units: None,
+            debuginfo: DebugInfo::Full,
+            debuginfo_deferred: false,
+            split_debuginfo: None,
+            debug_assertions: true,
+            overflow_checks: true,
+            rpath: false,
+            incremental: true,
+            panic: PanicStrategy::Unwind,
+            strip: Strip::Deferred(StripLevel::None),
+            rustflags: Vec::new(),
+        }
+    }
+
+    /// What `release` is before anybody changes it.
+    pub fn release() -> Self {
+        Self {
+            name: "release".to_owned(),
+            dir_name: "release".to_owned(),
+            root: ProfileRoot::Release,
+            opt_level: "3".to_owned(),
+            debuginfo: DebugInfo::None,
+            debug_assertions: false,
+            overflow_checks: false,
+            incremental: false,
+            ..Self::dev()
+        }
+    }
 }
 
 /// Which built-in profile a profile goes back to.

@@ -1,5 +1,16 @@
 //! `Cargo.toml` as the rest of Wharf sees it: checked, defaults filled in, targets discovered,
 //! workspace inheritance resolved.
+//!
+//! Reading has two steps, because a member can be read only when its workspace root is known:
+//! [`TomlDocument::read`] takes the text, [`TomlDocument::into_manifest`] does the rest.
+
+mod document;
+mod error;
+mod inherit;
+mod reader;
+
+pub use document::{Origin, TomlDocument};
+pub use error::{ManifestError, Place};
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
