@@ -1,1 +1,11 @@
-//! Wharf's operations, one file each.
+//! Wharf's operations, one file each: what a command does, without the command line and the terminal.
+//!
+//! Knows workspaces, configuration and how the other crates are put together. Must not know clap or the
+//! terminal: operations take settled requests, return data, and tell what happens through events.
+
+mod disk;
+mod failure;
+pub mod workspace;
+
+pub use failure::{Context, Exit, Failure, Result};
+pub use workspace::Workspace;

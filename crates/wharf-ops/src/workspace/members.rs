@@ -1,0 +1,252 @@
+//! Finds the members of a workspace and checks that they agree about where they belong.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use wharf_base::paths;
+use wharf_core::Package;
+use wharf_core::manifest::{WorkspaceRole, WorkspaceTable};
+
+use super::loader::is_excluded;
+use super::{Loaded, Workspace};
+use crate::failure::{Context, Failure, Result};
+
+impl Workspace {
+    pub(super) fn find_members(&mut self, has_root: bool) -> Result<()> {
+        if !has_root {
+            self.members.push(self.current_manifest.clone());
+            self.default_members.push(self.current_manifest.clone());
+            self.member_ids
+                .extend(self.package_at(&self.current_manifest).map(|package| package.id().clone()));
+            return Ok(());
+        }
+        let table = self.table()?;
+        let listed = self.expand(table.members.as_deref().unwrap_or_default())?;
+        let root = self.root_manifest.clone();
+        let mut found = Vec::new();
+        for (manifest, pattern) in &listed {
+            self.add_member(manifest, &listed, false, &mut found)
+                .context(|| format!("cannot load the workspace member `{pattern}`"))?;
+        }
+        self.add_member(&root, &listed, false, &mut found)?;
+        self.members = found;
+        self.default_members = self.settle_default_members(&table)?;
+        let ids: Vec<_> = self.members().map(|package| package.id().clone()).collect();
+        self.member_ids.extend(ids);
+        Ok(())
+    }
+
+    fn table(&self) -> Result<WorkspaceTable> {
+        let none = || {
+            Failure::new(format!(
+                "`{}` is to be the root of a workspace, but has no `[workspace]` table",
+                self.root_manifest.display()
+            ))
+            .help("add the table there, or correct `package.workspace` of the member")
+        };
+        match self.root_any() {
+            Loaded::Virtual(root) => Ok(root.workspace.clone()),
+            Loaded::Real(root) => match &root.manifest.workspace {
+                WorkspaceRole::Root(table) => Ok(table.clone()),
+                WorkspaceRole::Member { .. } => Err(none()),
+            },
+        }
+    }
+
+    fn settle_default_members(&mut self, table: &WorkspaceTable) -> Result<Vec<PathBuf>> {
+        let Some(patterns) = &table.default_members else {
+            return Ok(if self.is_virtual() {
+                self.members.clone()
+            } else {
+                vec![self.current_manifest.clone()]
+            });
+        };
+        // The list counts only for commands started in the root.
+        if self.current_manifest != self.root_manifest {
+            return Ok(vec![self.current_manifest.clone()]);
+        }
+        let mut chosen = Vec::new();
+        for (manifest, pattern) in self.expand(patterns)? {
+            if !self.members.contains(&manifest) {
+                // A glob may take in directories that are no members.
+                if is_glob(&pattern) || self.excludes(&manifest)? {
+                    continue;
+                }
+                return Err(Failure::new(format!(
+                    "package `{}` is listed in default-members but is not a member for workspace at `{}`",
+                    manifest.display(),
+                    self.root_manifest.display()
+                ))
+                .help("add it to `workspace.members`"));
+            }
+            chosen.push(manifest);
+        }
+        Ok(chosen)
+    }
+
+    fn excludes(&self, manifest: &Path) -> Result<bool> {
+        let root = self.loader.document(&self.root_manifest)?;
+        Ok(is_excluded(&root, &self.root_manifest, manifest))
+    }
+
+    /// Turns the patterns of a list into manifests, each with the pattern that it came from.
+    fn expand(&self, patterns: &[String]) -> Result<Vec<(PathBuf, String)>> {
+        let root = self.root().to_owned();
+        let mut manifests = Vec::new();
+        for pattern in patterns {
+            let whole = root.join(pattern);
+            let mut paths = Vec::new();
+            if let Some(text) = whole.to_str().filter(|_| is_glob(pattern)) {
+                let entries = glob::glob(text)
+                    .context(|| format!("cannot read the pattern `{pattern}` of the workspace"))?;
+                for entry in entries {
+                    paths.push(entry.context(|| format!("cannot look through `{pattern}`"))?);
+                }
+            }
+            let from_glob = !paths.is_empty();
+            if !from_glob {
+                paths.push(whole);
+            }
+            for path in paths {
+                let manifest = paths::normalize(&path.join("Cargo.toml"));
+                // A directory that only a glob found need not be a package.
+                if from_glob && !manifest.exists() {
+                    continue;
+                }
+                manifests.push((manifest, pattern.clone()));
+            }
+        }
+        Ok(manifests)
+    }
+
+    /// Adds a manifest and, by way of its path dependencies, what lies below the workspace's root.
+    fn add_member(
+        &mut self,
+        manifest: &Path,
+        listed: &[(PathBuf, String)],
+        by_dependency: bool,
+        found: &mut Vec<PathBuf>,
+    ) -> Result<()> {
+        if found.iter().any(|path| path == manifest) {
+            return Ok(());
+        }
+        if by_dependency
+            && !listed.iter().any(|(path, _)| path == manifest)
+            && !manifest.starts_with(self.root())
+            && self.loader.root_of(manifest)?.as_deref() != Some(&self.root_manifest)
+        {
+            return Ok(());
+        }
+        if self.excludes(manifest)? {
+            return Ok(());
+        }
+        found.push(manifest.to_owned());
+        let dependencies: Vec<(PathBuf, String)> = match self.read(manifest)? {
+            Loaded::Virtual(_) => Vec::new(),
+            Loaded::Real(package) => package
+                .manifest
+                .summary
+                .dependencies
+                .iter()
+                .filter(|dependency| dependency.source().is_path())
+                .filter_map(|dependency| {
+                    Some((dependency.source().local_path()?, dependency.name().to_string()))
+                })
+                .collect(),
+        };
+        for (dir, name) in dependencies {
+            let below = paths::normalize(&dir.join("Cargo.toml"));
+            self.add_member(&below, listed, true, found)
+                .context(|| format!("cannot load the dependency `{name}` of `{}`", manifest.display()))?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn check(&self, has_root: bool) -> Result<()> {
+        if !has_root {
+            return Ok(());
+        }
+        self.check_roots()?;
+        self.check_names()?;
+        self.check_membership()
+    }
+
+    fn check_roots(&self) -> Result<()> {
+        let roots: Vec<&PathBuf> =
+            self.members.iter().filter(|path| is_root(self.packages.get(*path))).collect();
+        if roots.len() > 1 {
+            let list: Vec<String> =
+                roots.iter().filter_map(|path| path.parent()).map(|dir| dir.display().to_string()).collect();
+            return Err(Failure::new(format!(
+                "multiple workspace roots found in the same workspace:\n  {}",
+                list.join("\n  ")
+            ))
+            .help("remove the `[workspace]` table of all but one, or `exclude` the others"));
+        }
+        Ok(())
+    }
+
+    fn check_names(&self) -> Result<()> {
+        let mut seen: BTreeMap<&str, &Package> = BTreeMap::new();
+        for package in self.members() {
+            if let Some(other) = seen.get(package.name().as_str()) {
+                return Err(Failure::new(format!(
+                    "two packages named `{}` in this workspace:\n- {}\n- {}",
+                    package.name(),
+                    other.manifest_path.display(),
+                    package.manifest_path.display()
+                ))
+                .help("rename one of them, or `exclude` it"));
+            }
+            seen.insert(package.name().as_str(), package);
+        }
+        Ok(())
+    }
+
+    fn check_membership(&self) -> Result<()> {
+        for member in &self.members {
+            let root = self.loader.root_of(member)?;
+            if root.as_ref() == Some(&self.root_manifest) {
+                continue;
+            }
+            return Err(match root {
+                Some(root) => Failure::new(format!(
+                    "package `{}` is a member of the wrong workspace\nexpected: {}\nactual:   {}",
+                    member.display(),
+                    self.root_manifest.display(),
+                    root.display()
+                )),
+                None => Failure::new(format!(
+                    "workspace member `{}` is not hierarchically below the workspace root `{}`",
+                    member.display(),
+                    self.root_manifest.display()
+                ))
+                .help("state `package.workspace` in the member"),
+            });
+        }
+        if self.members.contains(&self.current_manifest) || self.is_virtual() {
+            return Ok(());
+        }
+        Err(Failure::new(format!(
+            "current package believes it's in a workspace when it's not:\ncurrent:   {}\nworkspace: {}",
+            self.current_manifest.display(),
+            self.root_manifest.display()
+        ))
+        .help(
+            "add it to `workspace.members` of the root, add it to `workspace.exclude`, or give it an empty \
+             `[workspace]` table of its own",
+        ))
+    }
+}
+
+fn is_glob(pattern: &str) -> bool {
+    pattern.contains(['*', '?', '['])
+}
+
+fn is_root(manifest: Option<&Loaded>) -> bool {
+    match manifest {
+        Some(Loaded::Virtual(_)) => true,
+        Some(Loaded::Real(package)) => matches!(package.manifest.workspace, WorkspaceRole::Root(_)),
+        None => false,
+    }
+}
