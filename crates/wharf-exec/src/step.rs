@@ -270,6 +270,14 @@ pub struct RunOutput<'a> {
     pub lines: &'a [KeptLine],
 }
 
+impl RunOutput<'_> {
+    /// The text of a file in the scratch directory, invalid UTF-8 replaced; `None` if there is no such file.
+    pub fn text(&self, name: &str) -> Result<Option<String>, StepError> {
+        let bytes = wharf_base::fs::read_if_exists(&self.scratch.join(name)).map_err(StepError::new)?;
+        Ok(bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
+    }
+}
+
 /// A line that belongs to a result.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeptLine {
