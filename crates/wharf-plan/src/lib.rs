@@ -10,8 +10,7 @@ pub mod unit;
 
 pub use request::{
     CompileKind, CompileTarget, ConfiguredVariable, Diagnostics, FileName, IncrementalPolicy, Intent,
-    LibRule, NamedTargets, Names, ProfileQuery, Profiles, Request, Runner, Selection, Settings, TargetFilter,
-    TargetInfo, Toolchain, UnitProfile,
+    LibRule, NamedTargets, Names, Request, Runner, Selection, Settings, TargetFilter, TargetInfo, Toolchain,
 };
 pub use script::{LinkArgFor, ScriptMessage, ScriptOutput};
 pub use unit::{Flavor, Mode, OutputFile, Unit, UnitDependency, UnitId};

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wharf_core::profile::Profile;
+use wharf_core::profile::ProfileSet;
 use wharf_core::resolution::{ActivatedFeatures, Resolution};
 use wharf_core::{Cfg, CrateType, Package, PackageId, Version};
 
@@ -34,8 +34,8 @@ pub struct Request<'a> {
     pub kinds: &'a [CompileKind],
     /// Whether development dependencies were resolved for.
     pub dev_units: bool,
-    /// Answers with the profile of one unit.
-    pub profiles: &'a dyn Profiles,
+    /// The profiles, of which one was asked for.
+    pub profiles: &'a ProfileSet,
     /// The compiler.
     pub toolchain: &'a Arc<Toolchain>,
     /// Everything else.
@@ -49,43 +49,6 @@ pub enum Selection {
     Default,
     /// By `-p`, with what was typed.
     Named(Vec<String>),
-}
-
-/// The profiles of one build: the requested one with its overrides.
-pub trait Profiles {
-    /// The profile of one unit.
-    fn profile(&self, query: &ProfileQuery<'_>) -> UnitProfile;
-
-    /// The directory below `target/` (`debug`, `release`, a custom name).
-    fn dir_name(&self) -> String;
-}
-
-/// For whom a profile is asked.
-#[derive(Clone, Copy, Debug)]
-pub struct ProfileQuery<'a> {
-    /// The package.
-    pub package: &'a PackageId,
-    /// Whether it belongs to the workspace (`[profile.*.package."*"]` leaves members out).
-    pub is_member: bool,
-    /// Whether it lies in a directory of the user's (a path source): others are never incremental.
-    pub is_local: bool,
-    /// Whether `build-override` holds: build scripts, procedural macros and their dependencies.
-    pub for_host: bool,
-    /// Whether panics must unwind whatever the profile says (tests, host code).
-    pub always_unwind: bool,
-    /// The triple that it is compiled for (Apple platforms have a default of their own for split debug
-    /// information).
-    pub triple: &'a str,
-}
-
-/// The profile of a unit.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct UnitProfile {
-    /// All settings.
-    pub profile: Profile,
-    /// Whether `debuginfo` is only the default of host code: it is given up unless the same unit is needed
-    /// for the target as well.
-    pub debuginfo_deferred: bool,
 }
 
 /// What a command wants of its targets.
