@@ -135,12 +135,14 @@ impl Requirement {
         match self {
             Self::Any => true,
             Self::Req(req) => req.0.matches(version),
-            // Build metadata is ignored, as registries ignore it when they compare versions.
-            Self::Locked(locked, _) | Self::Precise(locked, _) => {
-                locked.major == version.major
-                    && locked.minor == version.minor
-                    && locked.patch == version.patch
-                    && locked.pre == version.pre
+            // A lockfile names one build, and a registry may hold several of one version.
+            Self::Locked(locked, _) => locked == version,
+            Self::Precise(precise, _) => {
+                precise.major == version.major
+                    && precise.minor == version.minor
+                    && precise.patch == version.patch
+                    && precise.pre == version.pre
+                    && (precise.build == version.build || precise.build.is_empty())
             }
         }
     }
