@@ -99,6 +99,20 @@ pub fn write_atomic(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
     deed(write(), "write", path)
 }
 
+/// [`write_atomic`], and the bytes and the name survive a power cut once this returns. Costs a disk flush or
+/// two: for what was promised to somebody else.
+pub fn write_durable(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
+    let parent = parent(path);
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::Builder::new().prefix(".wharf-tmp-").tempfile_in(parent)?;
+        file.write_all(bytes.as_ref())?;
+        file.as_file().sync_all()?;
+        file.persist(path).map_err(|error| error.error)?;
+        std::fs::File::open(parent)?.sync_all()
+    };
+    deed(write(), "write", path)
+}
+
 /// [`write_atomic`], unless the file holds these bytes already; tells whether it wrote.
 pub fn write_if_changed(path: &Path, bytes: impl AsRef<[u8]>) -> Result<bool> {
     if let Ok(old) = std::fs::read(path)

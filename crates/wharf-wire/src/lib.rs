@@ -3,10 +3,14 @@
 //!
 //! Must not know an HTTP library, a database or the file system: everything here turns bytes into values and back.
 
+pub mod api;
+pub mod archive;
 pub mod config;
 pub mod index;
+pub mod publish;
 mod text;
 
 pub use config::RegistryConfig;
 pub use index::{IndexDependency, IndexEntry};
+pub use publish::{NewCrate, NewDependency};
 pub use text::Text;
