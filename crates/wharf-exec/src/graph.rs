@@ -49,7 +49,6 @@ impl Graph {
     }
 
     /// For each action, who waits for which stage of it.
-    #[expect(dead_code, reason = "the coordinator comes next")]
     pub(crate) fn dependents(&self) -> Vec<Vec<(ActionId, Stage)>> {
         let mut dependents = vec![Vec::new(); self.actions.len()];
         for (index, action) in self.actions.iter().enumerate() {
@@ -62,7 +61,6 @@ impl Graph {
 
     /// For each action, the cost of the longest path from its start to the end of the build; `None` if there is a
     /// circle.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the coordinator comes next"))]
     pub(crate) fn remaining(&self) -> Option<Vec<u64>> {
         let mut waited_for: Vec<usize> = vec![0; self.actions.len()];
         for need in self.actions.iter().flat_map(|action| &action.needs) {

@@ -6,13 +6,31 @@
 //!
 //! Knows processes, files and digests. Must not know packages, rustc, HTTP or the terminal.
 
+mod coordinator;
 mod event;
 mod graph;
+mod look;
+mod lookup;
+mod options;
+mod pool;
+mod record;
+mod runner;
+mod scratch;
+mod sealed;
+mod shop;
+mod signals;
+mod signatures;
 mod step;
+mod store;
+mod sys;
+mod tree;
 
+pub use coordinator::{RunError, run};
 pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};
 pub use graph::{Action, ActionId, Graph, Need, Stage};
+pub use options::{Jobserver, Options};
 pub use step::{
     Arg, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput, Observed,
     Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch,
 };
+pub use store::Store;

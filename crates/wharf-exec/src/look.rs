@@ -1,0 +1,213 @@
+//! Looking at what a command read: files, directories, variables.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use wharf_base::digest::{Digest, Hasher};
+use wharf_base::fs;
+
+use crate::sealed::os;
+use crate::signatures::Signatures;
+use crate::step::{Observed, Step, TreeWatch};
+
+/// What is at a path.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Seen {
+    Missing,
+    File(Digest),
+    /// A directory, and a digest of all that is in it.
+    Dir(Digest),
+    /// A device, socket or the like, whose content is not a fixed thing.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeenPath {
+    #[serde(with = "os")]
+    pub path: PathBuf,
+    pub seen: Seen,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeenTree {
+    #[serde(with = "os")]
+    pub root: PathBuf,
+    pub skip: Vec<SkipPath>,
+    pub skip_holding: Option<String>,
+    pub digest: Digest,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SkipPath(#[serde(with = "os")] pub PathBuf);
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SeenEnv {
+    #[serde(with = "os::string")]
+    pub name: OsString,
+    #[serde(with = "os::optional")]
+    pub value: Option<OsString>,
+}
+
+/// All that a command was seen to read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Sight {
+    pub paths: Vec<SeenPath>,
+    pub trees: Vec<SeenTree>,
+    pub env: Vec<SeenEnv>,
+}
+
+impl Sight {
+    /// Whether everything is now as it was seen. Variables first: they cost nothing to look at.
+    pub(crate) fn holds(&self, step: &Step, signatures: &Signatures) -> bool {
+        self.env.iter().all(|seen| step.env(&seen.name) == seen.value)
+            && self.paths.iter().all(|seen| Eye::new(signatures).path(&seen.path).ok() == Some(seen.seen))
+            && self.trees.iter().all(|seen| seen.now(signatures) == Some(seen.digest))
+    }
+}
+
+impl SeenTree {
+    pub(crate) fn now(&self, signatures: &Signatures) -> Option<Digest> {
+        let watch = TreeWatch {
+            root: self.root.clone(),
+            skip: self.skip.iter().map(|skip| skip.0.clone()).collect(),
+            skip_holding: self.skip_holding.clone(),
+        };
+        Eye::new(signatures).tree(&watch).ok()
+    }
+}
+
+/// Looks after a command that started at `started` (a time of the same file system's clock, in nanoseconds) at what
+/// it read. What was changed since then may not be what it read: then the path is the error.
+pub(crate) fn look_after_run(
+    step: &Step,
+    observed: &Observed,
+    signatures: &Signatures,
+    started: i64,
+) -> Result<Sight, PathBuf> {
+    let look = |path: &PathBuf| -> Result<SeenPath, PathBuf> {
+        let mut eye = Eye { signatures, started: Some(started), changed: None };
+        let seen = eye.path(path).map_err(|error| error.path)?;
+        match eye.changed {
+            Some(changed) => Err(changed),
+            None => Ok(SeenPath { path: path.clone(), seen }),
+        }
+    };
+    let look_all = |watch: &TreeWatch| -> Result<SeenTree, PathBuf> {
+        let mut eye = Eye { signatures, started: Some(started), changed: None };
+        let digest = eye.tree(watch).map_err(|error| error.path)?;
+        if let Some(changed) = eye.changed {
+            return Err(changed);
+        }
+        let TreeWatch { root, skip, skip_holding } = watch.clone();
+        Ok(SeenTree { root, skip: skip.into_iter().map(SkipPath).collect(), skip_holding, digest })
+    };
+    let mut paths = observed.paths.iter().map(look).collect::<Result<Vec<_>, _>>()?;
+    for path in &observed.must_exist {
+        let seen = look(path)?;
+        if seen.seen == Seen::Missing {
+            return Err(seen.path);
+        }
+        paths.push(seen);
+    }
+    paths.sort_by(|a, b| a.path.cmp(&b.path));
+    paths.dedup_by(|a, b| a.path == b.path);
+    let mut env: Vec<SeenEnv> =
+        observed.env.iter().map(|name| SeenEnv { name: name.clone(), value: step.env(name) }).collect();
+    env.sort_by(|a, b| a.name.cmp(&b.name));
+    env.dedup_by(|a, b| a.name == b.name);
+    let trees = observed.trees.iter().map(look_all).collect::<Result<Vec<_>, _>>()?;
+    Ok(Sight { paths, trees, env })
+}
+
+/// One look at a path and all below it.
+pub(crate) struct Eye<'a> {
+    signatures: &'a Signatures,
+    started: Option<i64>,
+    /// A file that may have been changed since `started`.
+    changed: Option<PathBuf>,
+}
+
+impl<'a> Eye<'a> {
+    pub(crate) fn new(signatures: &'a Signatures) -> Eye<'a> {
+        Eye { signatures, started: None, changed: None }
+    }
+
+    pub(crate) fn path(&mut self, path: &Path) -> fs::Result<Seen> {
+        let metadata = match fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.is_not_found() => return Ok(Seen::Missing),
+            Err(error) => return Err(error),
+        };
+        if metadata.is_dir() {
+            let watch = TreeWatch { root: path.to_owned(), skip: Vec::new(), skip_holding: None };
+            return self.tree(&watch).map(Seen::Dir);
+        }
+        if !metadata.is_file() {
+            return Ok(Seen::Other);
+        }
+        let content = self.signatures.content(path, &metadata)?;
+        if let Some(started) = self.started
+            && !is_older(content.stamp.latest(), started)
+            && !content.before.is_some_and(|(digest, at)| digest == content.digest && at < started)
+        {
+            self.changed = Some(path.to_owned());
+        }
+        Ok(Seen::File(content.digest))
+    }
+
+    /// The digest of the names and contents below a directory. Links count by what they say, and by the content of
+    /// the file that they lead to; one that leads to a directory is not followed.
+    pub(crate) fn tree(&mut self, watch: &TreeWatch) -> fs::Result<Digest> {
+        let mut hasher = Hasher::for_purpose("tree seen");
+        self.directory(&watch.root, watch, &mut hasher)?;
+        Ok(hasher.finish())
+    }
+
+    fn directory(&mut self, dir: &Path, watch: &TreeWatch, hasher: &mut Hasher) -> fs::Result<()> {
+        let entries = match fs::read_dir(dir) {
+            Ok(entries) => entries,
+            Err(error) if error.is_not_found() => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let marker = watch.skip_holding.as_deref();
+        if dir != watch.root && entries.iter().any(|entry| marker.is_some_and(|marker| entry.name == marker))
+        {
+            return Ok(());
+        }
+        for entry in entries {
+            if watch.skip.contains(&entry.path) {
+                continue;
+            }
+            hasher.value(entry.name.as_bytes());
+            if entry.kind.is_symlink() {
+                hasher.value("link").value(fs::read_link(&entry.path)?.as_os_str().as_bytes());
+                if !entry.path.is_dir() {
+                    self.content(&entry.path, hasher)?;
+                }
+            } else if entry.kind.is_dir() {
+                hasher.value("directory");
+                self.directory(&entry.path, watch, hasher)?;
+                hasher.value("end");
+            } else {
+                self.content(&entry.path, hasher)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn content(&mut self, path: &Path, hasher: &mut Hasher) -> fs::Result<()> {
+        match self.path(path)? {
+            Seen::File(digest) => hasher.value("file").digest(&digest),
+            Seen::Missing | Seen::Dir(_) | Seen::Other => hasher.value("other"),
+        };
+        Ok(())
+    }
+}
+
+/// Whether a file of this time was written before the command could read it. In one tick of the clock, it was: a
+/// command takes longer than that to start. Not so on file systems that keep whole seconds.
+fn is_older(time: i64, started: i64) -> bool {
+    if started % 1_000_000_000 == 0 { time < started } else { time <= started }
+}

@@ -1,0 +1,215 @@
+//! Finding the result of an action instead of running it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wharf_base::digest::Digest;
+use wharf_base::fs;
+use wharf_base::lock::{self, Lock, Mode};
+
+use crate::event::{Change, Failure, Outcome};
+use crate::graph::{ActionId, Stage};
+use crate::record::{self, Record};
+use crate::shop::Shop;
+use crate::step::{Made, MadeOutput, Output, Step, TreeOutput};
+use crate::store::{Blob, Entry, base_key, incremental_key, is_executable};
+
+/// What a lookup says.
+pub(crate) enum Verdict {
+    /// The outputs are in place.
+    Hit(Outcome, Arc<Made>),
+    /// The command must run.
+    Miss(Box<Pending>),
+}
+
+/// A command that must run.
+pub(crate) struct Pending {
+    pub step: Step,
+    pub why: Vec<Change>,
+    /// Whether to run the incremental form.
+    pub incremental: bool,
+    /// Whether what it reads was ever changed in this target directory.
+    pub edited: bool,
+}
+
+impl Pending {
+    /// The key under which the result of the chosen form is kept.
+    pub(crate) fn key(&self) -> Digest {
+        let key = base_key(&self.step);
+        if self.incremental { incremental_key(&key) } else { key }
+    }
+}
+
+/// Makes the step of an action whose needs are met, and looks for its result.
+pub(crate) fn look_up(shop: &Shop<'_>, action: ActionId) -> Result<Verdict, Failure> {
+    let step = shop.director.step(action, &shop.done())?;
+    if !step.cacheable {
+        let why = vec![Change::AlwaysRuns];
+        return Ok(Verdict::Miss(Box::new(Pending { step, why, incremental: false, edited: false })));
+    }
+    if let Some((outcome, made)) = find(shop, action, &step)? {
+        return Ok(Verdict::Hit(outcome, made));
+    }
+    let record = shop.records.read(shop.name(action));
+    let (mut why, edited) = match record {
+        None => (vec![Change::NeverBuilt], false),
+        Some(record) => {
+            let why = record.changes(&step, &shop.signatures);
+            let edited = record.edited || record::is_edit(&why);
+            (why, edited)
+        }
+    };
+    if why.is_empty() {
+        why.push(Change::ResultLost);
+    }
+    let incremental = step.incremental.as_ref().is_some_and(|form| form.force || edited);
+    Ok(Verdict::Miss(Box::new(Pending { step, why, incremental, edited })))
+}
+
+/// Looks for a result that serves, and puts its outputs in place. The plain form first: it is the one that others
+/// share.
+pub(crate) fn find(
+    shop: &Shop<'_>,
+    action: ActionId,
+    step: &Step,
+) -> Result<Option<(Outcome, Arc<Made>)>, Failure> {
+    let key = base_key(step);
+    let other = step.incremental.is_some().then(|| incremental_key(&key));
+    for key in [Some(key), other].into_iter().flatten() {
+        for entry in shop.store.entries(&key) {
+            if !entry.sight.holds(step, &shop.signatures) {
+                continue;
+            }
+            let Some(outcome) = put_in_place(shop, step, &key, &entry)? else {
+                shop.store.remove(&key, &entry.sight)?;
+                continue;
+            };
+            if outcome == Outcome::Restored {
+                write_record(shop, action, step, &entry)?;
+            }
+            let made = Arc::new(made(step, entry));
+            shop.slots[action.0].whole.set(Arc::clone(&made)).ok();
+            return Ok(Some((outcome, made)));
+        }
+    }
+    Ok(None)
+}
+
+fn write_record(shop: &Shop<'_>, action: ActionId, step: &Step, entry: &Entry) -> fs::Result<()> {
+    let name = shop.name(action);
+    let edited = shop.records.read(name).is_some_and(|record| record.edited);
+    let (recipe, inputs, sight) = (step.recipe.clone(), step.inputs.clone(), entry.sight.clone());
+    shop.records.write(name, &Record { recipe, inputs, sight, edited })
+}
+
+/// Puts in place what is not there yet. `None` if a content is missing or damaged.
+fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs::Result<Option<Outcome>> {
+    let fresh = shop.store.is_of_this_boot(entry);
+    let mut missing = Vec::new();
+    for output in &step.outputs {
+        let Some(blob) = find_blob(entry, output) else {
+            if !output.optional {
+                return Ok(None);
+            }
+            for dest in &output.dests {
+                fs::remove_file_if_exists(&dest.path)?;
+            }
+            continue;
+        };
+        for dest in &output.dests {
+            if !is_in_place(shop, &dest.path, blob, fresh) {
+                missing.push((dest, blob));
+            }
+        }
+    }
+    let tree = match (&step.tree, &entry.tree) {
+        (Some(tree), Some(kept)) if !kept.0.is_at(&tree.path, &shop.signatures) => Some((tree, kept)),
+        (Some(_), None) => return Ok(None),
+        _ => None,
+    };
+    if missing.is_empty() && tree.is_none() {
+        return Ok(Some(Outcome::Fresh));
+    }
+    // All or nothing: a result that cannot be had whole is not begun.
+    let whole = |(dest, blob)| Some((dest, blob, shop.store.whole(blob, fresh)?));
+    let Some(sources) = missing.into_iter().map(whole).collect::<Option<Vec<(_, &Blob, PathBuf)>>>() else {
+        return Ok(None);
+    };
+    if let Some((tree, kept)) = tree {
+        let (_lock, _) = lock_tree(tree)?;
+        if !kept.0.is_at(&tree.path, &shop.signatures)
+            && shop.store.restore_tree(kept, &tree.path, fresh)?.is_none()
+        {
+            return Ok(None);
+        }
+    }
+    for (dest, blob, source) in sources {
+        shop.lay(&source, dest, blob.executable, blob.digest)?;
+    }
+    if !fresh {
+        confirm(shop, key, entry)?;
+    }
+    Ok(Some(Outcome::Restored))
+}
+
+/// Notes that the contents of an entry, all of them, are whole in this boot.
+fn confirm(shop: &Shop<'_>, key: &Digest, entry: &Entry) -> fs::Result<()> {
+    let blobs = entry.outputs.iter().map(|(_, blob)| blob);
+    let mut blobs = blobs.chain(entry.tree.iter().flat_map(|(_, blobs)| blobs));
+    if blobs.all(|blob| shop.store.whole(blob, false).is_some()) {
+        let boot = shop.store.boot();
+        shop.store.insert(key, &Entry { boot, ..entry.clone() })?;
+    }
+    Ok(())
+}
+
+fn find_blob<'a>(entry: &'a Entry, output: &Output) -> Option<&'a Blob> {
+    entry.outputs.iter().find(|(name, _)| *name == output.name).map(|(_, blob)| blob)
+}
+
+fn is_in_place(shop: &Shop<'_>, path: &PathBuf, blob: &Blob, fresh: bool) -> bool {
+    let Ok(metadata) = std::fs::metadata(path) else { return false };
+    if !metadata.is_file() || metadata.len() != blob.size || (blob.executable && !is_executable(&metadata)) {
+        return false;
+    }
+    if shop.signatures.proves(path, &metadata, &blob.digest) {
+        return true;
+    }
+    // Another target directory that links to the same blob changes the time at which it was last changed.
+    if shop.store.is_blob(&metadata, blob, fresh) {
+        shop.signatures.note(path, &metadata, blob.digest);
+        return true;
+    }
+    shop.signatures.content(path, &metadata).is_ok_and(|content| content.digest == blob.digest)
+}
+
+/// Takes hold of a tree that is to be filled; the flag says whether somebody else had it.
+pub(crate) fn lock_tree(tree: &TreeOutput) -> fs::Result<(Lock, bool)> {
+    let mut name = tree.path.file_name().unwrap_or_default().to_owned();
+    name.push(".lock");
+    let mut waited = false;
+    let lock = lock::acquire(&tree.path.with_file_name(name), Mode::Exclusive, || waited = true)?;
+    Ok((lock, waited))
+}
+
+fn made(step: &Step, entry: Entry) -> Made {
+    let mut outputs = BTreeMap::new();
+    for output in &step.outputs {
+        if let Some(blob) = find_blob(&entry, output) {
+            outputs.insert(output.name.clone(), made_output(output, blob.digest, blob.size));
+        }
+    }
+    Made {
+        stage: Stage::Whole,
+        outputs,
+        tree: entry.tree.as_ref().map(|(manifest, _)| manifest.digest()),
+        stdout: entry.stdout.map(Arc::from),
+        lines: entry.lines.into(),
+        took: entry.took,
+    }
+}
+
+pub(crate) fn made_output(output: &Output, digest: Digest, size: u64) -> MadeOutput {
+    MadeOutput { digest, size, path: output.dests.first().map(|dest| dest.path.clone()) }
+}

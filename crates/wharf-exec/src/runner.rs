@@ -1,0 +1,384 @@
+//! Running the command of one action and keeping what it made.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::mem;
+use std::path::Path;
+use std::process::{Child, Stdio};
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
+
+use wharf_base::digest::Digest;
+use wharf_base::{fs, process};
+
+use crate::coordinator::Message;
+use crate::event::{Failure, Outcome};
+use crate::graph::{ActionId, Stage};
+use crate::look::{self, Sight};
+use crate::lookup::{self, Pending, made_output};
+use crate::record::Record;
+use crate::shop::Shop;
+use crate::signatures::Stamp;
+use crate::step::{KeptLine, LineRole, Made, Output, RunOutput, Step, Stream};
+use crate::store::{Blob, Entry};
+use crate::sys;
+use crate::tree::Manifest;
+
+/// One run of one command.
+pub(crate) struct Runner<'a> {
+    shop: &'a Shop<'a>,
+    action: ActionId,
+    pending: &'a Pending,
+    sender: &'a Sender<Message>,
+    scratch: &'a Path,
+    lines: Vec<KeptLine>,
+    stdout: Vec<u8>,
+    /// The early outputs that were laid, and what was seen of them then.
+    early: BTreeMap<String, (Digest, Stamp)>,
+    trouble: Option<Failure>,
+}
+
+/// What a run made, before it is put anywhere.
+struct Product {
+    lines: Vec<KeptLine>,
+    stdout: Option<String>,
+    took: Duration,
+    outputs: Vec<(String, Digest, u64)>,
+    tree: Option<Manifest>,
+}
+
+/// Runs a command to its end. Its outputs are in place when this returns well.
+pub(crate) fn run_action(
+    shop: &Shop<'_>,
+    action: ActionId,
+    mut pending: Pending,
+    sender: &Sender<Message>,
+) -> Result<(Outcome, Arc<Made>), Failure> {
+    let _tree_lock = match &pending.step.tree {
+        Some(tree) => {
+            let (lock, waited) = lookup::lock_tree(tree)?;
+            if waited && pending.step.cacheable {
+                // Another process has just filled the tree, likely with what is wanted, and may be using it.
+                drop(lock);
+                if let Some(found) = lookup::find(shop, action, &pending.step)? {
+                    return Ok(found);
+                }
+                Some(lookup::lock_tree(tree)?.0)
+            } else {
+                Some(lock)
+            }
+        }
+        None => None,
+    };
+    let scratch = shop.scratch.make()?;
+    let started = Stamp::of(&fs::metadata(scratch.path())?).latest();
+    let why = mem::take(&mut pending.why);
+    if let Some(tree) = &pending.step.tree {
+        fs::remove_any(&tree.path)?;
+        fs::create_dir_all(&tree.path)?;
+    }
+    let mut more: &[_] = &[];
+    if let Some(form) = pending.step.incremental.as_ref().filter(|_| pending.incremental) {
+        fs::create_dir_all(&form.dir)?;
+        more = &form.args;
+    }
+    let command = Arc::new(pending.step.command.render(scratch.path(), more));
+    let incremental = pending.incremental;
+    let message = Message::Started { action, why, command: Arc::clone(&command), incremental };
+    sender.send(message).ok();
+
+    let mut runner = Runner {
+        shop,
+        action,
+        pending: &pending,
+        sender,
+        scratch: scratch.path(),
+        lines: Vec::new(),
+        stdout: Vec::new(),
+        early: BTreeMap::new(),
+        trouble: None,
+    };
+    let took = runner.run(&command)?;
+    runner.finish(&command, started, took)
+}
+
+impl Runner<'_> {
+    /// Runs the process; lines go out as they come.
+    fn run(&mut self, command: &Arc<process::Command>) -> Result<Duration, Failure> {
+        let begun = Instant::now();
+        let start_error = |cause| Failure::Start { command: Arc::clone(command), cause };
+        let mut child = self.start(command).map_err(start_error)?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let (out, err) = (out.expect("stdout is piped"), err.expect("stderr is piped"));
+        self.shop.children.add(child.id());
+        let mut unfinished = [Vec::new(), Vec::new()];
+        let read = sys::read_both(out, err, |stream, bytes| {
+            if stream == Stream::Out && self.pending.step.capture_stdout {
+                self.stdout.extend_from_slice(bytes);
+            }
+            let rest = &mut unfinished[stream as usize];
+            rest.extend_from_slice(bytes);
+            split_lines(rest, |line| self.take_line(stream, line));
+        });
+        for (stream, rest) in [Stream::Out, Stream::Err].into_iter().zip(&unfinished) {
+            if !rest.is_empty() {
+                self.take_line(stream, rest);
+            }
+        }
+        sys::wait_unreaped(child.id());
+        self.shop.children.remove(child.id());
+        let status = child.wait().and_then(|status| read.map(|()| status)).map_err(start_error)?;
+        if self.shop.children.is_stopping() {
+            return Err(Failure::Interrupted);
+        }
+        if !status.success() {
+            return Err(Failure::Status { command: Arc::clone(command), status });
+        }
+        match self.trouble.take() {
+            Some(trouble) => Err(trouble),
+            None => Ok(begun.elapsed()),
+        }
+    }
+
+    fn start(&self, command: &process::Command) -> io::Result<Child> {
+        let mut std_command = command.to_std();
+        std_command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        if self.pending.step.jobserver {
+            self.shop.jobserver.configure(&mut std_command);
+        }
+        let mut attempts = 0;
+        loop {
+            match std_command.spawn() {
+                // Another thread was starting a child while this program was being written, and that child holds it
+                // open for writing until it has become another program.
+                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempts < 50 => {
+                    attempts += 1;
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                spawned => return spawned,
+            }
+        }
+    }
+
+    fn take_line(&mut self, stream: Stream, line: &[u8]) {
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let text = String::from_utf8_lossy(line);
+        match self.shop.director.line(self.action, stream, &text) {
+            LineRole::Drop => {}
+            LineRole::Early => {
+                if let Err(error) = self.lay_early() {
+                    self.trouble.get_or_insert(error.into());
+                }
+            }
+            role @ (LineRole::Keep | LineRole::Pass) => {
+                let text = text.into_owned();
+                if role == LineRole::Keep {
+                    self.lines.push(KeptLine { stream, text: text.clone() });
+                }
+                self.sender.send(Message::Line { action: self.action, stream, text }).ok();
+            }
+        }
+    }
+
+    /// Puts the early outputs in place and lets dependents start. Their scratch names stay: the command goes on
+    /// using them.
+    fn lay_early(&mut self) -> fs::Result<()> {
+        let step = &self.pending.step;
+        let mut outputs = BTreeMap::new();
+        for output in step.outputs.iter().filter(|output| output.early) {
+            let file = self.scratch.join(&output.name);
+            let metadata = match fs::metadata(&file) {
+                Ok(metadata) => metadata,
+                Err(error) if error.is_not_found() && output.optional => continue,
+                Err(error) => return Err(error),
+            };
+            let digest = Digest::of_file(&file)?;
+            if step.cacheable {
+                fs::set_mode(&file, if output.executable { 0o555 } else { 0o444 })?;
+            }
+            for dest in &output.dests {
+                self.shop.lay(&file, dest, output.executable, digest)?;
+            }
+            self.early.insert(output.name.clone(), (digest, Stamp::of(&metadata)));
+            outputs.insert(output.name.clone(), made_output(output, digest, metadata.len()));
+        }
+        let made = Made {
+            stage: Stage::Early,
+            outputs,
+            tree: None,
+            stdout: None,
+            lines: Arc::from([]),
+            took: Duration::ZERO,
+        };
+        if self.shop.slots[self.action.0].early.set(Arc::new(made)).is_ok() {
+            self.sender.send(Message::Early(self.action)).ok();
+        }
+        Ok(())
+    }
+
+    /// Puts everything in place, and keeps it if it may be found again.
+    fn finish(
+        mut self,
+        command: &Arc<process::Command>,
+        started: i64,
+        took: Duration,
+    ) -> Result<(Outcome, Arc<Made>), Failure> {
+        let (shop, step) = (self.shop, &self.pending.step);
+        let stdout = mem::take(&mut self.stdout);
+        let stdout = step.capture_stdout.then(|| String::from_utf8_lossy(&stdout).into_owned());
+        let lines = mem::take(&mut self.lines);
+        let sight = self.sight(started, stdout.as_deref(), &lines)?;
+        let mut product = Product { lines, stdout, took, outputs: Vec::new(), tree: None };
+        let mut blobs = Vec::new();
+        for output in &step.outputs {
+            let file = self.scratch.join(&output.name);
+            match fs::metadata(&file) {
+                Ok(metadata) => {
+                    let (digest, blob) = self.place(output, &file, &metadata, sight.is_some())?;
+                    product.outputs.push((output.name.clone(), digest, metadata.len()));
+                    blobs.extend(blob.map(|blob| (output.name.clone(), blob)));
+                }
+                Err(error) if error.is_not_found() && output.optional => {
+                    for dest in &output.dests {
+                        fs::remove_file_if_exists(&dest.path)?;
+                    }
+                }
+                Err(error) if error.is_not_found() => {
+                    let (command, output) = (Arc::clone(command), output.name.clone());
+                    return Err(Failure::MissingOutput { command, output });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        if let Some(tree) = &step.tree {
+            product.tree = Some(Manifest::scan(&tree.path, &shop.signatures)?);
+        }
+        self.keep(sight, &product, blobs)?;
+        let made = Arc::new(product.made(step));
+        shop.slots[self.action.0].whole.set(Arc::clone(&made)).ok();
+        Ok((Outcome::Ran, made))
+    }
+
+    /// What the command read; `None` if the result cannot be found again.
+    fn sight(
+        &self,
+        started: i64,
+        stdout: Option<&str>,
+        lines: &[KeptLine],
+    ) -> Result<Option<Sight>, Failure> {
+        let step = &self.pending.step;
+        if !step.cacheable {
+            return Ok(None);
+        }
+        let tree = step.tree.as_ref().map(|tree| tree.path.as_path());
+        let run = RunOutput { scratch: self.scratch, tree, stdout, lines };
+        let observed = self.shop.director.observe(self.action, step, &run)?;
+        match look::look_after_run(step, &observed, &self.shop.signatures, started) {
+            Ok(sight) => Ok(Some(sight)),
+            Err(path) => {
+                self.sender.send(Message::NotKept { action: self.action, path }).ok();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Puts one output into the store, if it is to be kept, and in its places.
+    fn place(
+        &self,
+        output: &Output,
+        file: &Path,
+        metadata: &std::fs::Metadata,
+        keep: bool,
+    ) -> Result<(Digest, Option<Blob>), Failure> {
+        let laid = self.early.get(&output.name).filter(|(_, stamp)| {
+            stamp.modified() == Stamp::of(metadata).modified() && stamp.size() == metadata.len()
+        });
+        let digest = match laid {
+            Some((digest, _)) => *digest,
+            None => Digest::of_file(file)?,
+        };
+        let blob =
+            if keep { Some(self.shop.store.put(file, digest, output.executable, false)?) } else { None };
+        let source = match &blob {
+            Some(blob) => &self.shop.store.path(&digest, blob.executable),
+            None => file,
+        };
+        for dest in &output.dests {
+            if laid.is_some() {
+                self.shop.note(&dest.path, digest)?;
+            } else {
+                self.shop.lay(source, dest, output.executable, digest)?;
+            }
+        }
+        Ok((digest, blob))
+    }
+
+    /// Writes the entry and the record. The entry comes last: what it names must be there.
+    fn keep(
+        &self,
+        sight: Option<Sight>,
+        product: &Product,
+        outputs: Vec<(String, Blob)>,
+    ) -> Result<(), Failure> {
+        let (shop, step) = (self.shop, &self.pending.step);
+        if !step.cacheable {
+            return Ok(());
+        }
+        let record = Record {
+            recipe: step.recipe.clone(),
+            inputs: step.inputs.clone(),
+            sight: sight.clone().unwrap_or_default(),
+            edited: self.pending.edited,
+        };
+        shop.records.write(shop.name(self.action), &record)?;
+        let Some(sight) = sight else { return Ok(()) };
+        let tree = match (&step.tree, &product.tree) {
+            (Some(tree), Some(manifest)) => {
+                Some((manifest.clone(), shop.store.put_tree(manifest, &tree.path)?))
+            }
+            _ => None,
+        };
+        let entry = Entry {
+            boot: shop.store.boot(),
+            sight,
+            outputs,
+            tree,
+            stdout: product.stdout.clone(),
+            lines: product.lines.clone(),
+            took: product.took,
+        };
+        shop.store.insert(&self.pending.key(), &entry)?;
+        Ok(())
+    }
+}
+
+impl Product {
+    fn made(self, step: &Step) -> Made {
+        let Product { lines, stdout, took, outputs, tree } = self;
+        let find = |name: &str| step.outputs.iter().find(|output| output.name == name);
+        let outputs = outputs
+            .into_iter()
+            .filter_map(|(name, digest, size)| Some((made_output(find(&name)?, digest, size), name)))
+            .map(|(made, name)| (name, made))
+            .collect();
+        Made {
+            stage: Stage::Whole,
+            outputs,
+            tree: tree.map(|tree| tree.digest()),
+            stdout: stdout.map(Arc::from),
+            lines: lines.into(),
+            took,
+        }
+    }
+}
+
+/// Hands over all whole lines and leaves the rest.
+fn split_lines(bytes: &mut Vec<u8>, mut take: impl FnMut(&[u8])) {
+    let mut begin = 0;
+    while let Some(length) = bytes[begin..].iter().position(|byte| *byte == b'\n') {
+        take(&bytes[begin..begin + length]);
+        begin += length + 1;
+    }
+    bytes.drain(..begin);
+}

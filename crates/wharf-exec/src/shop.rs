@@ -1,0 +1,111 @@
+//! What all threads of a run share: read by many, each part guarded by itself.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use wharf_base::digest::Digest;
+use wharf_base::fs;
+
+use crate::graph::{ActionId, Graph};
+use crate::record::Records;
+use crate::scratch::Scratch;
+use crate::signatures::Signatures;
+use crate::step::{Dest, Director, Done, Place, Slot};
+use crate::store::Store;
+use crate::sys;
+
+/// What a run works with.
+pub(crate) struct Shop<'a> {
+    pub graph: &'a Graph,
+    pub director: &'a dyn Director,
+    pub store: &'a Store,
+    pub signatures: Signatures,
+    pub records: Records,
+    pub scratch: Scratch,
+    pub slots: Vec<Slot>,
+    pub children: Children,
+    pub jobserver: jobserver::Client,
+}
+
+impl Shop<'_> {
+    pub(crate) fn done(&self) -> Done<'_> {
+        Done { slots: &self.slots }
+    }
+
+    pub(crate) fn name(&self, action: ActionId) -> &str {
+        &self.graph.actions[action.0].name
+    }
+
+    /// Lays a file at a place, whose directory is made if need be, and notes its content.
+    pub(crate) fn lay(&self, source: &Path, dest: &Dest, executable: bool, digest: Digest) -> fs::Result<()> {
+        match lay(source, dest, executable) {
+            Err(error) if error.is_not_found() => {
+                if let Some(parent) = dest.path.parent() {
+                    fs::create_dir_all(parent)?;
+                }
+                lay(source, dest, executable)?;
+            }
+            laid => laid?,
+        }
+        self.note(&dest.path, digest)
+    }
+
+    /// Notes the content of a file that was just laid.
+    pub(crate) fn note(&self, path: &Path, digest: Digest) -> fs::Result<()> {
+        self.signatures.note(path, &fs::metadata(path)?, digest);
+        Ok(())
+    }
+}
+
+fn lay(source: &Path, dest: &Dest, executable: bool) -> fs::Result<()> {
+    match dest.how {
+        Place::Link => fs::place(source, &dest.path).map(drop),
+        Place::Copy => {
+            fs::copy(source, &dest.path)?;
+            fs::set_mode(&dest.path, if executable { 0o755 } else { 0o644 })
+        }
+    }
+}
+
+/// The processes that are running, so that they can be stopped.
+#[derive(Debug, Default)]
+pub(crate) struct Children(Mutex<ChildrenState>);
+
+#[derive(Debug, Default)]
+struct ChildrenState {
+    ids: BTreeSet<u32>,
+    stopping: Option<i32>,
+}
+
+impl Children {
+    pub(crate) fn add(&self, id: u32) {
+        let mut state = self.state();
+        state.ids.insert(id);
+        if let Some(signal) = state.stopping {
+            sys::kill(id, signal);
+        }
+    }
+
+    /// To be called when the child has ended and before it is reaped.
+    pub(crate) fn remove(&self, id: u32) {
+        self.state().ids.remove(&id);
+    }
+
+    /// Sends a signal to all children, and to those that are started from now on.
+    pub(crate) fn stop(&self, signal: i32) {
+        let mut state = self.state();
+        state.stopping = Some(signal);
+        for id in &state.ids {
+            sys::kill(*id, signal);
+        }
+    }
+
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.state().stopping.is_some()
+    }
+
+    fn state(&self) -> MutexGuard<'_, ChildrenState> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

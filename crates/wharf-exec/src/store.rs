@@ -1,0 +1,285 @@
+//! The store: contents by digest (`cas/`), and what each key made (`ac/`).
+//!
+//! Nothing is synced to the disk. What was written shortly before a crash may come back empty, so an entry carries
+//! the boot in which its contents were last known to be whole, and in another boot they are hashed before use.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use wharf_base::digest::{Digest, Hasher};
+use wharf_base::{fs, lock};
+
+use crate::look::Sight;
+use crate::sealed;
+use crate::signatures::Stamp;
+use crate::step::{KeptLine, Step};
+use crate::tree::{Manifest, Node};
+
+const MAGIC: &[u8] = b"wharf entries 1\n";
+
+/// How many results are kept under one key: one for each set of sources seen lately.
+const ENTRIES: usize = 16;
+
+/// Contents and results, shared by all builds of one user on one machine. Any number of processes may use it at once.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    boot: Digest,
+    /// Whether `boot` is really known; if not, nothing is believed without hashing.
+    boot_known: bool,
+}
+
+/// A content in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Blob {
+    pub digest: Digest,
+    pub size: u64,
+    pub executable: bool,
+    /// When the content was written, in nanoseconds since 1970. Who writes through a hard link changes it.
+    pub modified: i64,
+}
+
+/// What one run made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Entry {
+    pub boot: Digest,
+    pub sight: Sight,
+    pub outputs: Vec<(String, Blob)>,
+    pub tree: Option<(Manifest, Vec<Blob>)>,
+    pub stdout: Option<String>,
+    pub lines: Vec<KeptLine>,
+    pub took: Duration,
+}
+
+/// The key under which results of this step are found.
+pub(crate) fn base_key(step: &Step) -> Digest {
+    let mut hasher = Hasher::for_purpose("wharf action 1");
+    hasher.number(step.recipe.values().len() as u64);
+    for (name, value) in step.recipe.values() {
+        hasher.value(name).value(value);
+    }
+    for input in &step.inputs {
+        hasher.value(&input.name).digest(&input.digest);
+    }
+    hasher.finish()
+}
+
+/// The key for the other form of the same step.
+pub(crate) fn incremental_key(key: &Digest) -> Digest {
+    Hasher::for_purpose("wharf incremental action 1").digest(key).finish()
+}
+
+impl Store {
+    /// Opens the store in this directory, making it if need be.
+    ///
+    /// # Errors
+    /// If the directory cannot be made.
+    pub fn open(root: &Path) -> fs::Result<Store> {
+        for part in ["cas", "ac", "locks"] {
+            fs::create_dir_all(&root.join(part))?;
+        }
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Ok(Store { root: root.to_owned(), boot_known: !boot.is_empty(), boot: Digest::of(boot) })
+    }
+
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn boot(&self) -> Digest {
+        self.boot
+    }
+
+    /// Where a content lies. Programs have their own file, because the mode belongs to the file.
+    pub(crate) fn path(&self, digest: &Digest, executable: bool) -> PathBuf {
+        let hex = digest.to_hex();
+        let suffix = if executable { ".x" } else { "" };
+        self.root.join("cas").join(&hex[..2]).join(format!("{}{suffix}", &hex[2..]))
+    }
+
+    /// Takes a file into the store: moved there if `keep` is false, else copied. If the content is there already and
+    /// whole, that one stays.
+    pub(crate) fn put(&self, file: &Path, digest: Digest, executable: bool, keep: bool) -> fs::Result<Blob> {
+        let path = self.path(&digest, executable);
+        let size = fs::metadata(file)?.size();
+        if let Ok(metadata) = std::fs::metadata(&path)
+            && metadata.size() == size
+            && Digest::of_file(&path).is_ok_and(|there| there == digest)
+        {
+            return Ok(blob(digest, executable, &metadata));
+        }
+        let dir = path.parent().expect("a blob lies in a directory of the store");
+        fs::create_dir_all(dir)?;
+        let mode = if executable { 0o555 } else { 0o444 };
+        if !keep {
+            fs::set_mode(file, mode)?;
+            if std::fs::rename(file, &path).is_ok() {
+                return Ok(blob(digest, executable, &fs::metadata(&path)?));
+            }
+            // Another file system: copied below.
+        }
+        let draft = dir.join(self.draft_name());
+        fs::copy(file, &draft)?;
+        fs::set_mode(&draft, mode)?;
+        fs::rename(&draft, &path)?;
+        Ok(blob(digest, executable, &fs::metadata(&path)?))
+    }
+
+    /// A name that no other process or thread uses.
+    fn draft_name(&self) -> String {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        format!(".draft-{}-{}-{count}", std::process::id(), crate::signatures::now())
+    }
+
+    /// The file of a blob, if it is there and whole; a damaged one is removed. `fresh` says that the blob was whole
+    /// in this boot, so that a size and a time are proof enough.
+    pub(crate) fn whole(&self, blob: &Blob, fresh: bool) -> Option<PathBuf> {
+        let path = self.path(&blob.digest, blob.executable);
+        let metadata = std::fs::metadata(&path).ok()?;
+        let stamp = Stamp::of(&metadata);
+        if metadata.size() == blob.size {
+            if fresh && stamp.modified() == blob.modified {
+                return Some(path);
+            }
+            if Digest::of_file(&path).is_ok_and(|there| there == blob.digest) {
+                return Some(path);
+            }
+        }
+        // Whoever else uses the key finds it missing, and makes it again.
+        std::fs::remove_file(&path).ok();
+        None
+    }
+
+    /// Whether this file is the very blob, whole: a hard link to it.
+    pub(crate) fn is_blob(&self, file: &std::fs::Metadata, blob: &Blob, fresh: bool) -> bool {
+        let stamp = Stamp::of(file);
+        fresh
+            && stamp.modified() == blob.modified
+            && file.size() == blob.size
+            && std::fs::metadata(self.path(&blob.digest, blob.executable))
+                .is_ok_and(|there| there.ino() == file.ino() && there.dev() == file.dev())
+    }
+
+    /// Whether the contents of an entry were whole in this boot.
+    pub(crate) fn is_of_this_boot(&self, entry: &Entry) -> bool {
+        self.boot_known && entry.boot == self.boot
+    }
+
+    /// Puts a tree back into its place, which is emptied before. `None` if a content is missing.
+    pub(crate) fn restore_tree(
+        &self,
+        (manifest, blobs): &(Manifest, Vec<Blob>),
+        root: &Path,
+        fresh: bool,
+    ) -> fs::Result<Option<()>> {
+        let Some(sources) =
+            blobs.iter().map(|blob| self.whole(blob, fresh)).collect::<Option<Vec<PathBuf>>>()
+        else {
+            return Ok(None);
+        };
+        fs::remove_dir_all(root)?;
+        fs::create_dir_all(root)?;
+        let mut sources = sources.iter();
+        for entry in &manifest.entries {
+            let path = root.join(&entry.path);
+            match &entry.node {
+                Node::Dir => fs::create_dir(&path)?,
+                Node::Link(target) => fs::symlink(target, &path)?,
+                Node::File { executable, .. } => {
+                    let Some(source) = sources.next() else { return Ok(None) };
+                    fs::copy(source, &path)?;
+                    fs::set_mode(&path, if *executable { 0o755 } else { 0o644 })?;
+                }
+            }
+        }
+        Ok(Some(()))
+    }
+
+    /// Takes all files of a tree into the store, in the manifest's order.
+    pub(crate) fn put_tree(&self, manifest: &Manifest, root: &Path) -> fs::Result<Vec<Blob>> {
+        let mut blobs = Vec::new();
+        for entry in &manifest.entries {
+            if let Node::File { digest, executable, .. } = &entry.node {
+                blobs.push(self.put(&root.join(&entry.path), *digest, *executable, true)?);
+            }
+        }
+        Ok(blobs)
+    }
+
+    fn list_path(&self, key: &Digest) -> PathBuf {
+        let hex = key.to_hex();
+        self.root.join("ac").join(&hex[..2]).join(&hex[2..])
+    }
+
+    /// The sealed entries under a key, newest first.
+    pub(crate) fn entries(&self, key: &Digest) -> Entries {
+        Entries { bytes: std::fs::read(self.list_path(key)).unwrap_or_default(), at: 0 }
+    }
+
+    /// Adds an entry under a key; one that was seen to read the same gives way.
+    pub(crate) fn insert(&self, key: &Digest, entry: &Entry) -> fs::Result<()> {
+        self.change(key, |list| {
+            list.retain(|old| old.sight != entry.sight);
+            list.insert(0, entry.clone());
+            list.truncate(ENTRIES);
+        })
+    }
+
+    /// Removes the entry that was seen to read this.
+    pub(crate) fn remove(&self, key: &Digest, sight: &Sight) -> fs::Result<()> {
+        self.change(key, |list| list.retain(|old| old.sight != *sight))
+    }
+
+    fn change(&self, key: &Digest, edit: impl FnOnce(&mut Vec<Entry>)) -> fs::Result<()> {
+        let path = self.list_path(key);
+        let lock = self.root.join("locks").join(&key.to_hex()[..2]);
+        let _held = lock::acquire(&lock, lock::Mode::Exclusive, || ())?;
+        let mut list: Vec<Entry> = self.entries(key).collect();
+        edit(&mut list);
+        fs::create_dir_all(path.parent().expect("a list lies in a directory of the store"))?;
+        let mut bytes = Vec::new();
+        for sealed in list.iter().filter_map(|entry| sealed::seal(MAGIC, entry)) {
+            bytes.extend_from_slice(&(sealed.len() as u64).to_le_bytes());
+            bytes.extend_from_slice(&sealed);
+        }
+        fs::write_atomic(&path, bytes)
+    }
+}
+
+fn blob(digest: Digest, executable: bool, metadata: &std::fs::Metadata) -> Blob {
+    Blob { digest, size: metadata.size(), executable, modified: Stamp::of(metadata).modified() }
+}
+
+/// Reads entries one by one, because the newest is mostly the one. What is damaged is left out.
+pub(crate) struct Entries {
+    bytes: Vec<u8>,
+    at: usize,
+}
+
+impl Iterator for Entries {
+    type Item = Entry;
+
+    fn next(&mut self) -> Option<Entry> {
+        loop {
+            let (length, rest) = self.bytes.get(self.at..)?.split_first_chunk::<8>()?;
+            let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
+            let entry = rest.get(..length).map(|sealed| sealed::open(MAGIC, sealed));
+            self.at += 8 + length.min(rest.len());
+            match entry {
+                Some(Some(entry)) => return Some(entry),
+                Some(None) => {}
+                None => return None,
+            }
+        }
+    }
+}
+
+/// Whether a file has a bit that lets somebody run it.
+pub(crate) fn is_executable(metadata: &std::fs::Metadata) -> bool {
+    metadata.permissions().mode() & 0o111 != 0
+}

@@ -1,0 +1,79 @@
+//! What the standard library has no safe door for. The only place in Wharf with `unsafe`.
+#![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
+
+use std::io::{self, Read};
+use std::os::fd::{AsRawFd, RawFd};
+use std::process::{ChildStderr, ChildStdout};
+
+use crate::step::Stream;
+
+/// Reads both streams of a child until they end, and hands over what comes, as it comes, from one thread.
+pub(crate) fn read_both(
+    mut out: ChildStdout,
+    mut err: ChildStderr,
+    mut take: impl FnMut(Stream, &[u8]),
+) -> io::Result<()> {
+    let mut buffer = vec![0; 64 * 1024];
+    let mut fds = [watch(out.as_raw_fd()), watch(err.as_raw_fd())];
+    while fds.iter().any(|fd| fd.fd >= 0) {
+        // SAFETY: `fds` is an array of two initialised `pollfd`s that outlives the call; negative descriptors are
+        // ignored by `poll`.
+        let ready = unsafe { libc::poll(fds.as_mut_ptr(), 2, -1) };
+        if ready < 0 {
+            let error = io::Error::last_os_error();
+            if error.kind() == io::ErrorKind::Interrupted {
+                continue;
+            }
+            return Err(error);
+        }
+        for (index, stream) in [Stream::Out, Stream::Err].into_iter().enumerate() {
+            if fds[index].fd < 0 || fds[index].revents == 0 {
+                continue;
+            }
+            let read = match stream {
+                Stream::Out => out.read(&mut buffer),
+                Stream::Err => err.read(&mut buffer),
+            };
+            match read {
+                Ok(0) => fds[index].fd = -1,
+                Ok(count) => take(stream, &buffer[..count]),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+    Ok(())
+}
+
+fn watch(fd: RawFd) -> libc::pollfd {
+    libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
+}
+
+/// Waits until a child has ended and leaves it unreaped, so that its process id stays its own until the caller has
+/// struck it from the list of those to be killed.
+pub(crate) fn wait_unreaped(pid: u32) {
+    loop {
+        // SAFETY: an all-zero `siginfo_t` is a valid value of this plain C structure.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: `info` is a valid, writable structure that outlives the call.
+        let ended = unsafe { libc::waitid(libc::P_PID, pid, &raw mut info, libc::WEXITED | libc::WNOWAIT) };
+        if ended == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return;
+        }
+    }
+}
+
+/// Sends a signal to a child that is known to be unreaped.
+pub(crate) fn kill(pid: u32, signal: i32) {
+    if let Ok(pid) = libc::pid_t::try_from(pid) {
+        // SAFETY: `kill` takes plain numbers and touches no memory of ours.
+        unsafe { libc::kill(pid, signal) };
+    }
+}
+
+/// The jobserver that this process was started under, if any.
+pub(crate) fn inherited_jobserver() -> Option<jobserver::Client> {
+    // SAFETY: the descriptors named in the environment are checked by the crate to be open pipes. That nobody else
+    // has taken their numbers is what `Jobserver::inherit` asks of its caller.
+    unsafe { jobserver::Client::from_env_ext(true) }.client.ok()
+}
