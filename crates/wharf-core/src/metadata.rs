@@ -20,7 +20,7 @@ pub struct Metadata<'a> {
     /// The members that commands work on when none is named.
     pub workspace_default_members: Vec<PackageIdSpec>,
     /// The graph; `None` with `--no-deps`.
-    pub resolve: Option<ResolveJson>,
+    pub resolve: Option<&'a ResolveJson>,
     /// Where finals go.
     pub target_directory: PathBuf,
     /// Where intermediates go.

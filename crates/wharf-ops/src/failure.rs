@@ -58,6 +58,18 @@ impl Failure {
         Self { message: message.into(), source: Some(Box::new(Chain(self))), help, exit, silent }
     }
 
+    /// Keeps an error as the cause of this failure.
+    #[must_use]
+    pub fn because(mut self, cause: impl StdError + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(cause));
+        self
+    }
+
+    /// The failure as an error that other crates can carry.
+    pub fn into_error(self) -> Box<dyn StdError + Send + Sync> {
+        Box::new(Chain(self))
+    }
+
     /// The status that the process should end with.
     pub fn status(&self) -> Exit {
         self.exit
