@@ -13,9 +13,11 @@ pub mod messages;
 pub mod metadata;
 pub mod name;
 pub mod package;
+pub mod path_text;
 pub mod profile;
 pub mod resolution;
 pub mod source;
+pub mod suggest;
 pub mod summary;
 pub mod target;
 

@@ -59,6 +59,14 @@ impl PackageId {
             .with_kind(self.0.source.kind().clone())
     }
 
+    /// Whether a specification means this package: every part that it states is the same.
+    pub fn matches_spec(&self, spec: &PackageIdSpec) -> bool {
+        self.0.name == *spec.name()
+            && spec.partial_version().is_none_or(|version| version.matches(&self.0.version))
+            && spec.url().is_none_or(|url| url == self.0.source.url())
+            && spec.kind().is_none_or(|kind| kind == self.0.source.kind())
+    }
+
     /// `name` and the version as `v1.2.3`.
     pub fn tool_tips(&self) -> String {
         format!("{} v{}", self.0.name, self.0.version)

@@ -98,7 +98,12 @@ fn find(text: &str, keys: &[String]) -> Option<Range<usize>> {
     for key in keys {
         if let Some(items) = array.take() {
             let items: &toml::de::DeArray<'_> = items;
-            let item = key.parse::<usize>().ok().and_then(|index| items.get(index));
+            // `=name` means the entry with that name.
+            let named = |item: &&toml::Spanned<DeValue<'_>>| {
+                let name = item.get_ref().get("name").and_then(|name| name.get_ref().as_str());
+                name == key.strip_prefix('=')
+            };
+            let item = items.iter().find(named);
             let Some(item) = item else { break };
             found = Some(item.span());
             match item.get_ref() {

@@ -4,10 +4,17 @@
 //! Reading has two steps, because a member can be read only when its workspace root is known:
 //! [`TomlDocument::read`] takes the text, [`TomlDocument::into_manifest`] does the rest.
 
+mod dependencies;
+mod discovery;
 mod document;
 mod error;
+mod features;
 mod inherit;
+mod lints;
+mod package;
+mod patch;
 mod reader;
+mod targets;
 
 pub use document::{Origin, TomlDocument};
 pub use error::{ManifestError, Place};
@@ -105,7 +112,7 @@ pub trait Files {
 pub struct Entry {
     /// The name alone.
     pub name: String,
-    /// Whether it is a directory (links followed).
+    /// Whether it is a directory itself; a link to one is not, and no target is discovered behind it.
     pub is_dir: bool,
 }
 
@@ -195,8 +202,20 @@ pub enum PatchTarget {
 pub struct Warning {
     /// The sentence, lower case, no full stop.
     pub message: String,
-    /// Shown even where warnings of dependencies are hidden.
+    /// An error wherever the package is built as a member; other packages live with it.
     pub critical: bool,
+}
+
+impl Warning {
+    /// A warning that stays one.
+    pub fn plain(message: impl Into<String>) -> Self {
+        Self { message: message.into(), critical: false }
+    }
+
+    /// A warning that is an error for members.
+    pub fn critical(message: impl Into<String>) -> Self {
+        Self { message: message.into(), critical: true }
+    }
 }
 
 /// The manifest of one package.

@@ -1,9 +1,11 @@
 //! Profiles with every setting decided (reference, "Profiles").
 
+mod check;
 mod set;
 
 use std::fmt;
 
+pub use check::check;
 pub use set::{ProfileError, ProfileSet, ProfileSources, ProfileUse};
 
 /// One profile, ready to become compiler flags.

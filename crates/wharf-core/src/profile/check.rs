@@ -1,0 +1,74 @@
+//! What may stand in a `[profile.*]` table.
+
+use cargo_util_schemas::manifest::{StringOrBool, TomlProfile};
+
+use super::ProfileError;
+
+/// Checks one table of a manifest or of configuration; gives what to warn of.
+///
+/// # Errors
+/// Settings that do not exist, stand where they may not, or are unstable.
+pub fn check(name: &str, table: &TomlProfile) -> Result<Vec<String>, ProfileError> {
+    let refuse = |message: String| Err(ProfileError::Setting { name: name.to_owned(), message });
+    layer(name, table)?;
+    if let Some(table) = &table.build_override {
+        overriding(name, "build-override", table)?;
+    }
+    for (spec, table) in table.package.iter().flatten() {
+        overriding(name, &format!("package.{spec}"), table)?;
+    }
+    if table.dir_name.is_some() {
+        return refuse("`dir-name` cannot be set: the directory has the profile's name".to_owned());
+    }
+    if table.inherits.as_deref() == Some("debug") {
+        return refuse("`inherits` is \"debug\", but that profile is called \"dev\"".to_owned());
+    }
+    if let Some(panic) = &table.panic {
+        if !["unwind", "abort", "immediate-abort"].contains(&panic.as_str()) {
+            return refuse(format!("`panic` is `{panic}`, but can only be \"unwind\" or \"abort\""));
+        }
+    }
+    if let Some(StringOrBool::String(lto)) = &table.lto {
+        if lto == "true" || lto == "false" {
+            return refuse(format!("`lto` is the string \"{lto}\": write {lto} without quotes"));
+        }
+    }
+    Ok(match name {
+        "doc" => vec!["profile `doc` has no effect".to_owned()],
+        "test" | "bench" if table.panic.is_some() => {
+            vec![format!("`panic` has no effect in profile `{name}`")]
+        }
+        _ => Vec::new(),
+    })
+}
+
+fn layer(name: &str, table: &TomlProfile) -> Result<(), ProfileError> {
+    for (is_set, key) in [
+        (table.codegen_backend.is_some(), "codegen-backend"),
+        (table.rustflags.is_some(), "rustflags"),
+        (table.trim_paths.is_some(), "trim-paths"),
+        (table.panic.as_deref() == Some("immediate-abort"), "panic = \"immediate-abort\""),
+    ] {
+        if is_set {
+            let message = format!("`{key}` is unstable and needs a nightly toolchain");
+            return Err(ProfileError::Setting { name: name.to_owned(), message });
+        }
+    }
+    Ok(())
+}
+
+fn overriding(name: &str, which: &str, table: &TomlProfile) -> Result<(), ProfileError> {
+    for (is_set, key) in [
+        (table.package.is_some(), "package"),
+        (table.build_override.is_some(), "build-override"),
+        (table.panic.is_some(), "panic"),
+        (table.lto.is_some(), "lto"),
+        (table.rpath.is_some(), "rpath"),
+    ] {
+        if is_set {
+            let message = format!("`{key}` cannot stand in `{which}`");
+            return Err(ProfileError::Setting { name: name.to_owned(), message });
+        }
+    }
+    layer(name, table)
+}
