@@ -3,9 +3,11 @@
 //! Knows workspaces, configuration and how the other crates are put together. Must not know clap or the
 //! terminal: operations take settled requests, return data, and tell what happens through events.
 
+pub mod config;
 mod disk;
 mod failure;
 pub mod workspace;
 
+pub use config::Config;
 pub use failure::{Context, Exit, Failure, Result};
 pub use workspace::Workspace;
