@@ -1,1 +1,22 @@
-//! Registries, git, path and vendored sources for Wharf.
+//! Where packages come from: registries with sparse and git indexes, local registries, vendored directories, git
+//! repositories and paths. Finds out which versions exist and puts packages on disk, checked and unpacked, into the
+//! places that Cargo uses, so that both share them.
+//!
+//! The door is blocking; sockets are served by an async runtime inside. What happens is told through
+//! [`SourceEvent`]s. Must not know workspaces, rustc, the terminal, and how configuration is written: manifests of
+//! git and path packages are read by a function that the caller hands in ([`PackageReader`]).
+
+mod error;
+mod event;
+mod home;
+mod ident;
+mod options;
+mod sources;
+
+pub use error::{ArchiveError, AuthProblem, ReadError, SourceError};
+pub use event::SourceEvent;
+pub use home::{CacheLock, CargoHome, LockScope};
+pub use options::{
+    CratesIoProtocol, HttpOptions, Network, PackageReader, SourceOptions, Token, TokenProvider, TokenRequest,
+};
+pub use sources::{Freshness, Sources, Wanted};
