@@ -80,6 +80,14 @@ pub enum SourceError {
         /// What is wrong with it.
         reason: String,
     },
+    /// An index file that is none.
+    #[error("cannot read the index of {registry}: {reason}")]
+    Index {
+        /// The registry.
+        registry: SourceId,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The URL of a registry cannot be used.
     #[error("cannot use `{url}` as a registry: {reason}")]
     RegistryUrl {

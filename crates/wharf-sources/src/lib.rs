@@ -6,12 +6,23 @@
 //! [`SourceEvent`]s. Must not know workspaces, rustc, the terminal, and how configuration is written: manifests of
 //! git and path packages are read by a function that the caller hands in ([`PackageReader`]).
 
+mod chase;
+mod context;
+mod download;
 mod error;
 mod event;
+mod git;
+mod git_index;
 mod home;
+mod http;
 mod ident;
+mod index_cache;
+mod index_file;
 mod options;
+mod registry;
 mod sources;
+mod sparse;
+mod unpack;
 
 pub use error::{ArchiveError, AuthProblem, ReadError, SourceError};
 pub use event::SourceEvent;

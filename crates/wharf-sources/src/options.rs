@@ -27,6 +27,8 @@ pub struct SourceOptions {
     pub http: HttpOptions,
     /// How often a request that failed for a passing reason is tried again (`net.retry`).
     pub retries: u32,
+    /// A fixed pause between tries in place of the growing one, for tests.
+    pub retry_pause: Option<Duration>,
     /// Which protocol stands behind the crates.io that lockfiles name (`registries.crates-io.protocol`).
     pub crates_io: CratesIoProtocol,
     /// Source replacement, already followed to its end: the second source is asked in place of the first. Ids keep
@@ -38,12 +40,14 @@ pub struct SourceOptions {
 
 impl fmt::Debug for SourceOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cargo_home, network, http, retries, crates_io, replacements, tokens: _ } = self;
+        let Self { cargo_home, network, http, retries, retry_pause, crates_io, replacements, tokens: _ } =
+            self;
         f.debug_struct("SourceOptions")
             .field("cargo_home", cargo_home)
             .field("network", network)
             .field("http", http)
             .field("retries", retries)
+            .field("retry_pause", retry_pause)
             .field("crates_io", crates_io)
             .field("replacements", replacements)
             .finish_non_exhaustive()

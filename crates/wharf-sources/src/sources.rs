@@ -1,15 +1,22 @@
 //! The door.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use tokio::runtime::Runtime;
+use wharf_core::source::{CRATES_IO, CRATES_IO_SPARSE};
 use wharf_core::summary::SharedSummary;
-use wharf_core::{Package, PackageId, PackageName, SourceId, Version};
+use wharf_core::{Dependency, Package, PackageId, PackageName, SourceId, Version};
+use wharf_wire::RegistryConfig;
 
+use crate::chase::{Chased, Guess, chase};
+use crate::context::Context;
+use crate::download::{self, Job, has_archive};
 use crate::error::SourceError;
 use crate::event::SourceEvent;
-use crate::options::{PackageReader, SourceOptions};
+use crate::options::{CratesIoProtocol, PackageReader, SourceOptions};
+use crate::registry::Registry;
 
 /// How new an answer about versions must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -32,9 +39,43 @@ pub struct Wanted {
 
 /// All sources of packages, opened as they are asked for.
 pub struct Sources {
-    options: SourceOptions,
-    reader: Box<PackageReader>,
-    events: Box<dyn Fn(SourceEvent) + Send + Sync>,
+    /// Made when a socket is needed first. Dropped before the rest, so that what runs in it comes to its end.
+    runtime: OnceLock<Runtime>,
+    inner: Arc<Inner>,
+}
+
+/// What tasks share with the door.
+pub(crate) struct Inner {
+    pub context: Arc<Context>,
+    pub chased: Chased,
+    registries: Mutex<HashMap<SourceId, Arc<Registry>>>,
+}
+
+impl Inner {
+    /// The source that is asked in place of `source`.
+    fn served(&self, source: &SourceId) -> SourceId {
+        let options = &self.context.options;
+        let place = source.without_precise();
+        let served = options.replacements.get(&place).cloned().unwrap_or(place);
+        if served.is_crates_io() && options.crates_io == CratesIoProtocol::Sparse {
+            return SourceId::for_registry(&format!("sparse+{CRATES_IO_SPARSE}"))
+                .expect("the constant is a URL")
+                .with_registry_name(CRATES_IO);
+        }
+        served
+    }
+
+    /// The registry that is asked for packages of `source`.
+    pub fn registry(&self, source: &SourceId) -> Result<Arc<Registry>, SourceError> {
+        let key = source.without_precise();
+        let mut registries = self.registries.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(registry) = registries.get(&key) {
+            return Ok(registry.clone());
+        }
+        let registry = Arc::new(Registry::open(key.clone(), self.served(&key), &self.context)?);
+        registries.insert(key, registry.clone());
+        Ok(registry)
+    }
 }
 
 impl Sources {
@@ -44,7 +85,29 @@ impl Sources {
         reader: Box<PackageReader>,
         events: Box<dyn Fn(SourceEvent) + Send + Sync>,
     ) -> Self {
-        Self { options, reader, events }
+        let inner = Inner {
+            context: Arc::new(Context::new(options, reader, events)),
+            chased: Chased::default(),
+            registries: Mutex::default(),
+        };
+        Self { runtime: OnceLock::new(), inner: Arc::new(inner) }
+    }
+
+    fn context(&self) -> &Arc<Context> {
+        &self.inner.context
+    }
+
+    fn runtime(&self) -> Result<&Runtime, SourceError> {
+        if let Some(runtime) = self.runtime.get() {
+            return Ok(runtime);
+        }
+        let made = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .thread_name("sources")
+            .enable_all()
+            .build()
+            .map_err(|error| SourceError::Http { reason: format!("cannot start threads: {error}") })?;
+        Ok(self.runtime.get_or_init(|| made))
     }
 
     /// All usable versions of a package, yanked ones included, oldest first; empty if the source has none. The ids
@@ -62,46 +125,99 @@ impl Sources {
     pub fn matching(
         &self,
         source: &SourceId,
-        _name: &PackageName,
-        _freshness: Freshness,
-        _wanted: &dyn Fn(&Version) -> bool,
+        name: &PackageName,
+        freshness: Freshness,
+        wanted: &dyn Fn(&Version) -> bool,
     ) -> Result<Vec<SharedSummary>, SourceError> {
-        Err(self.not_yet(source))
+        if self.inner.served(source).is_registry() {
+            self.context().hold_lock()?;
+            let registry = self.inner.registry(source)?;
+            let file = match registry.at_hand(name, freshness) {
+                Some(file) => file?,
+                None => self.runtime()?.block_on(registry.file(self.context(), name, freshness))?,
+            };
+            return Ok(file.matching(name, &registry.converter, wanted));
+        }
+        Err(not_yet(source))
     }
 
-    /// Starts to fetch index files, and those of the dependencies of what arrives. Returns at once.
-    pub fn prefetch(&self, _wanted: &[(SourceId, PackageName)]) {}
+    /// Starts to fetch the index files of these names, and those of the dependencies of what arrives. Returns at
+    /// once; an error is told to whoever asks for the file.
+    pub fn prefetch(&self, wanted: &[(SourceId, PackageName)]) {
+        self.start_chase(
+            wanted.iter().map(|(source, name)| Guess::any_version(source.clone(), name.clone())),
+        );
+    }
+
+    /// As [`Sources::prefetch`], with requirements and features to guess better by.
+    pub fn prefetch_dependencies<'a>(&self, wanted: impl IntoIterator<Item = &'a Dependency>) {
+        self.start_chase(wanted.into_iter().map(Guess::of));
+    }
+
+    fn start_chase(&self, guesses: impl Iterator<Item = Guess>) {
+        if !self.context().is_online() || self.context().hold_lock().is_err() {
+            return;
+        }
+        let Ok(runtime) = self.runtime() else { return };
+        let _entered = runtime.enter();
+        for guess in guesses {
+            chase(&self.inner, guess);
+        }
+    }
+
+    /// What a registry says about itself, as it is now; `None` for a local one.
+    pub fn registry_config(&self, source: &SourceId) -> Result<Option<Arc<RegistryConfig>>, SourceError> {
+        self.context().hold_lock()?;
+        let registry = self.inner.registry(source)?;
+        self.runtime()?.block_on(registry.config(self.context(), true))
+    }
 
     /// The commit that a git source stands at now, as the same source with a precise object. A source that has one
     /// already is only fetched if its object is not on disk.
     pub fn update_git(&self, source: &SourceId) -> Result<SourceId, SourceError> {
-        Err(self.not_yet(source))
+        Err(not_yet(source))
     }
 
     /// All packages in a git repository or path.
     pub fn packages(&self, source: &SourceId) -> Result<Vec<Package>, SourceError> {
-        Err(self.not_yet(source))
+        Err(not_yet(source))
     }
 
     /// Whether the archive of a registry package is on disk (anything else is always there).
-    pub fn is_downloaded(&self, _package: &PackageId) -> bool {
-        false
+    pub fn is_downloaded(&self, package: &PackageId) -> bool {
+        if !self.inner.served(package.source()).is_registry() {
+            return true;
+        }
+        let wanted = Wanted { id: package.clone(), checksum: None };
+        let registry = self.inner.registry(package.source());
+        registry.is_ok_and(|registry| has_archive(self.context(), &Job { registry, wanted }))
     }
 
     /// Puts packages on disk, downloading and unpacking what is missing, many at a time. Gives the directory that
     /// holds each package's `Cargo.toml`.
     pub fn fetch(&self, wanted: &[Wanted]) -> Result<BTreeMap<PackageId, PathBuf>, SourceError> {
-        match wanted.first() {
-            Some(first) => Err(self.not_yet(first.id.source())),
-            None => Ok(BTreeMap::new()),
+        let mut places = BTreeMap::new();
+        let mut jobs = Vec::new();
+        for wanted in wanted {
+            let source = wanted.id.source();
+            if !self.inner.served(source).is_registry() {
+                return Err(not_yet(source));
+            }
+            jobs.push(Job { registry: self.inner.registry(source)?, wanted: wanted.clone() });
         }
+        if !jobs.is_empty() {
+            self.context().hold_lock()?;
+            places.extend(self.runtime()?.block_on(download::fetch(self.context(), jobs))?);
+        }
+        Ok(places)
     }
 
     /// Lets go of the download lock, which the first deed takes. The next deed takes it again.
-    pub fn release(&self) {}
-
-    fn not_yet(&self, source: &SourceId) -> SourceError {
-        let _ = (&self.options, &self.reader, &self.events);
-        SourceError::Unsupported { origin: source.clone(), reason: "cannot be asked yet" }
+    pub fn release(&self) {
+        self.context().release_lock();
     }
+}
+
+fn not_yet(source: &SourceId) -> SourceError {
+    SourceError::Unsupported { origin: source.clone(), reason: "cannot be asked yet" }
 }
