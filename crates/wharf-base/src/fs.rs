@@ -78,7 +78,8 @@ pub fn write(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
 /// same directory is renamed over it. A symbolic link at `path` is followed, and the mode of an existing file is
 /// kept, as an editor would. The parent directory must exist.
 pub fn write_atomic(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let is_link = std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink());
+    let target = if is_link { canonicalize(path)? } else { path.to_owned() };
     let parent = parent(&target);
     let write = || -> io::Result<()> {
         let mut builder = tempfile::Builder::new();

@@ -103,6 +103,7 @@ pub fn run(
             early: vec![false; graph.actions.len()],
             lookups: 0,
             threads: 0,
+            most_threads: None,
             ready: BinaryHeap::new(),
             pending: HashMap::new(),
             running: 0,
@@ -139,6 +140,7 @@ struct Coordinator<'scope, 'env, 'run> {
     lookups: usize,
     /// Threads of the pool.
     threads: usize,
+    most_threads: Option<usize>,
     /// Commands that wait for a token.
     ready: BinaryHeap<Ranked>,
     pending: HashMap<usize, Pending>,
@@ -251,8 +253,11 @@ where
     }
 
     fn add_thread(&mut self) {
-        let enough = available_parallelism().map_or(2, |count| count.get().max(2));
-        if self.threads + 1 >= enough.min(16) {
+        // Asked only when it matters: the answer is read from several files.
+        let most = *self
+            .most_threads
+            .get_or_insert_with(|| available_parallelism().map_or(1, |count| count.get().clamp(2, 16) - 1));
+        if self.threads >= most {
             return;
         }
         self.threads += 1;

@@ -113,7 +113,9 @@ impl Runner<'_> {
         let (out, err) = (out.expect("stdout is piped"), err.expect("stderr is piped"));
         self.shop.children.add(child.id());
         let mut unfinished = [Vec::new(), Vec::new()];
-        let read = sys::read_both(out, err, |stream, bytes| {
+        let (children, id) = (&self.shop.children, child.id());
+        let give_up = || children.is_stopping() && sys::has_ended(id);
+        let read = sys::read_both(out, err, give_up, |stream, bytes| {
             if stream == Stream::Out && self.pending.step.capture_stdout {
                 self.stdout.extend_from_slice(bytes);
             }

@@ -182,7 +182,7 @@ impl Store {
         else {
             return Ok(None);
         };
-        fs::remove_dir_all(root)?;
+        fs::remove_any(root)?;
         fs::create_dir_all(root)?;
         let mut sources = sources.iter();
         for entry in &manifest.entries {
@@ -282,4 +282,61 @@ impl Iterator for Entries {
 /// Whether a file has a bit that lets somebody run it.
 pub(crate) fn is_executable(metadata: &std::fs::Metadata) -> bool {
     metadata.permissions().mode() & 0o111 != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(store: &Store, path: &str) -> Entry {
+        let seen = crate::look::SeenPath { path: path.into(), seen: crate::look::Seen::Missing };
+        Entry {
+            boot: store.boot(),
+            sight: Sight { paths: vec![seen], ..Sight::default() },
+            outputs: Vec::new(),
+            tree: None,
+            stdout: None,
+            lines: Vec::new(),
+            took: Duration::ZERO,
+        }
+    }
+
+    #[test]
+    fn after_a_reboot_contents_are_hashed() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("store")).unwrap();
+        let file = dir.path().join("file");
+        fs::write(&file, "good").unwrap();
+        let blob = store.put(&file, Digest::of("good"), false, true).unwrap();
+        let path = store.whole(&blob, true).unwrap();
+
+        // What a crash can do: the size and the time are there, the content is not.
+        let time = fs::metadata(&path).unwrap().modified().unwrap();
+        fs::set_mode(&path, 0o644).unwrap();
+        fs::write(&path, "\0\0\0\0").unwrap();
+        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        assert_eq!(store.whole(&blob, false), None);
+        assert!(!path.exists());
+
+        let mut old = entry(&store, "x");
+        old.boot = Digest::of("another boot");
+        assert!(!store.is_of_this_boot(&old));
+    }
+
+    #[test]
+    fn lists_are_bounded_and_newest_first() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let key = Digest::of("key");
+        for index in 0..ENTRIES + 4 {
+            store.insert(&key, &entry(&store, &index.to_string())).unwrap();
+        }
+        store.insert(&key, &entry(&store, "10")).unwrap();
+        let first = |entry: Entry| entry.sight.paths[0].path.display().to_string();
+        let paths: Vec<String> = store.entries(&key).map(first).collect();
+        assert_eq!(paths.len(), ENTRIES);
+        assert_eq!(paths[..3], ["10", "19", "18"]);
+        store.remove(&key, &entry(&store, "19").sight).unwrap();
+        assert_eq!(store.entries(&key).count(), ENTRIES - 1);
+    }
 }

@@ -7,10 +7,15 @@ use std::process::{ChildStderr, ChildStdout};
 
 use crate::step::Stream;
 
-/// Reads both streams of a child until they end, and hands over what comes, as it comes, from one thread.
+/// How often a silent child's reader looks whether it should give up, in milliseconds.
+const PATIENCE: i32 = 100;
+
+/// Reads both streams of a child until they end, and hands over what comes, as it comes, from one thread. Ends early
+/// when nothing comes and `give_up` says so: processes that the child started may hold the streams open after it.
 pub(crate) fn read_both(
     mut out: ChildStdout,
     mut err: ChildStderr,
+    give_up: impl Fn() -> bool,
     mut take: impl FnMut(Stream, &[u8]),
 ) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
@@ -18,7 +23,10 @@ pub(crate) fn read_both(
     while fds.iter().any(|fd| fd.fd >= 0) {
         // SAFETY: `fds` is an array of two initialised `pollfd`s that outlives the call; negative descriptors are
         // ignored by `poll`.
-        let ready = unsafe { libc::poll(fds.as_mut_ptr(), 2, -1) };
+        let ready = unsafe { libc::poll(fds.as_mut_ptr(), 2, PATIENCE) };
+        if ready == 0 && give_up() {
+            return Ok(());
+        }
         if ready < 0 {
             let error = io::Error::last_os_error();
             if error.kind() == io::ErrorKind::Interrupted {
@@ -49,16 +57,33 @@ fn watch(fd: RawFd) -> libc::pollfd {
     libc::pollfd { fd, events: libc::POLLIN, revents: 0 }
 }
 
+/// Whether a child has ended; it is left unreaped.
+pub(crate) fn has_ended(pid: u32) -> bool {
+    wait(pid, libc::WNOHANG).is_none_or(|info| {
+        // SAFETY: `waitid` filled the structure in for a child, or left the zeros, of which the id is one.
+        unsafe { info.si_pid() != 0 }
+    })
+}
+
 /// Waits until a child has ended and leaves it unreaped, so that its process id stays its own until the caller has
 /// struck it from the list of those to be killed.
 pub(crate) fn wait_unreaped(pid: u32) {
+    wait(pid, 0);
+}
+
+/// `waitid` without reaping; `None` if there is no such child.
+fn wait(pid: u32, options: i32) -> Option<libc::siginfo_t> {
     loop {
         // SAFETY: an all-zero `siginfo_t` is a valid value of this plain C structure.
         let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let options = libc::WEXITED | libc::WNOWAIT | options;
         // SAFETY: `info` is a valid, writable structure that outlives the call.
-        let ended = unsafe { libc::waitid(libc::P_PID, pid, &raw mut info, libc::WEXITED | libc::WNOWAIT) };
-        if ended == 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-            return;
+        let waited = unsafe { libc::waitid(libc::P_PID, pid, &raw mut info, options) };
+        if waited == 0 {
+            return Some(info);
+        }
+        if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+            return None;
         }
     }
 }
