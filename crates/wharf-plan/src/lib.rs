@@ -4,13 +4,32 @@
 //! A plan is data. Must not know the file system, the environment or processes: what it needs of them comes in with
 //! the [`Request`], and what the actions leave behind comes in through [`wharf_exec::Director`].
 
+mod args;
+mod closure;
+mod collide;
+pub mod dep_info;
+mod deps;
+mod director;
+mod draft;
+mod env;
+pub mod error;
+pub mod files;
+mod hash;
+mod lto;
+pub mod plan;
 pub mod request;
+mod roots;
 pub mod script;
+mod share;
 pub mod unit;
 
+pub use dep_info::DepInfo;
+pub use error::{Notice, PlanError};
+pub use files::Layout;
+pub use plan::{Plan, plan};
 pub use request::{
     CompileKind, CompileTarget, ConfiguredVariable, Diagnostics, FileName, IncrementalPolicy, Intent,
     LibRule, NamedTargets, Names, Request, Runner, Selection, Settings, TargetFilter, TargetInfo, Toolchain,
 };
-pub use script::{LinkArgFor, ScriptMessage, ScriptOutput};
+pub use script::{LinkArgFor, ScriptContext, ScriptError, ScriptMessage, ScriptOutput};
 pub use unit::{Flavor, Mode, OutputFile, Unit, UnitDependency, UnitId};

@@ -83,6 +83,8 @@ pub struct Unit {
     pub is_member: bool,
     /// Whether the package is one of those asked for (`CARGO_PRIMARY_PACKAGE`).
     pub is_primary: bool,
+    /// Arguments for this unit alone (`cargo rustc -- …`).
+    pub root_args: Vec<String>,
     /// The units that it needs, sorted by Cargo's order of units.
     pub dependencies: Vec<UnitDependency>,
 }
@@ -198,6 +200,11 @@ pub enum Flavor {
 }
 
 impl OutputFile {
+    /// Whether the compiler may leave it out.
+    pub fn is_optional(&self) -> bool {
+        matches!(self.flavor, Flavor::Auxiliary | Flavor::DebugInfo)
+    }
+
     /// The uplifted path if there is one.
     pub fn final_path(&self) -> &PathBuf {
         self.uplifted.as_ref().unwrap_or(&self.path)

@@ -1,0 +1,437 @@
+//! What each action is, once everything before it is there.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use wharf_exec::{
+    ActionId, Command, Dest, Director, Done, Incremental, Input, LineRole, Observed, Output, Place, Recipe,
+    RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch,
+};
+
+use crate::args::{Args, joined};
+use crate::dep_info::DepInfo;
+use crate::env::{
+    Variables, crate_variables, envified, library_path, library_path_variable, own_directories,
+    package_variables, plugin_runs, program_variables, run_variables, search_directory,
+};
+use crate::files::{dep_info_name, source_argument};
+use crate::plan::Plan;
+use crate::request::{CompileKind, IncrementalPolicy};
+use crate::script::{LinkArgFor, ScriptOutput};
+use crate::unit::{Flavor, Mode, OutputFile, Unit, UnitId};
+
+/// Variables of the user's that compilers read without telling.
+const COMPILER_VARIABLES: [&str; 4] =
+    ["RUSTC_BOOTSTRAP", "RUSTC_FORCE_RUSTC_VERSION", "MACOSX_DEPLOYMENT_TARGET", "SOURCE_DATE_EPOCH"];
+/// Those that linkers read besides.
+const LINKER_VARIABLES: [&str; 4] = ["LIBRARY_PATH", "LD_RUN_PATH", "COMPILER_PATH", "GCC_EXEC_PREFIX"];
+
+impl Director for Plan {
+    fn step(&self, action: ActionId, done: &Done<'_>) -> Result<Step, StepError> {
+        let id = self.unit_of(action);
+        match self.unit(id).mode {
+            Mode::RunScript => self.run_step(id, done),
+            Mode::Doc => self.doc_step(id, done),
+            _ => self.compile_step(id, done),
+        }
+    }
+
+    fn line(&self, action: ActionId, stream: Stream, line: &str) -> LineRole {
+        let id = self.unit_of(action);
+        let unit = self.unit(id);
+        if unit.mode == Mode::RunScript {
+            return LineRole::Pass;
+        }
+        if stream == Stream::Err && line.starts_with('{') && line.contains("\"$message_type\":\"artifact\"") {
+            let is_early = line.contains("\"emit\":\"metadata\"")
+                && self.outputs(id).iter().any(|file| is_early(unit, file));
+            return if is_early { LineRole::Early } else { LineRole::Drop };
+        }
+        LineRole::Keep
+    }
+
+    fn observe(&self, action: ActionId, step: &Step, run: &RunOutput<'_>) -> Result<Observed, StepError> {
+        let id = self.unit_of(action);
+        match self.unit(id).mode {
+            Mode::RunScript => self.observe_run(id, run),
+            Mode::Doc => Ok(Observed::default()),
+            _ => self.observe_compile(id, step, run),
+        }
+    }
+}
+
+fn is_early(unit: &Unit, file: &OutputFile) -> bool {
+    file.flavor == Flavor::Rmeta && unit.mode == Mode::Build
+}
+
+impl Plan {
+    fn compile_step(&self, id: UnitId, done: &Done<'_>) -> Result<Step, StepError> {
+        let unit = self.unit(id);
+        let mut args = Args::default();
+        let program = self.compiler(unit, &mut args);
+        self.rustc_args(id, &mut args);
+        self.native_args(id, done, &mut args)?;
+        let variables = self.compile_variables(id, done, &mut args)?;
+        let cwd = source_argument(unit, &self.settings.workspace_root).1;
+        let recipe = self.recipe(unit, &args, &variables, &cwd);
+        let incremental = (unit.profile.incremental && unit.is_local()).then(|| {
+            let dir = self.layout.incremental(&unit.kind);
+            Incremental {
+                args: vec!["-C".into(), joined("incremental=", &dir)],
+                dir,
+                force: self.settings.incremental == IncrementalPolicy::Always,
+            }
+        });
+        Ok(Step {
+            recipe,
+            inputs: self.inputs(id, done),
+            command: Command { program: program.into(), args: args.list, env: variables.env, cwd },
+            outputs: self.step_outputs(id),
+            tree: None,
+            capture_stdout: false,
+            incremental,
+            cacheable: true,
+            jobserver: true,
+        })
+    }
+
+    /// The program to start; wrappers get the compiler as their first argument.
+    fn compiler(&self, unit: &Unit, args: &mut Args) -> std::path::PathBuf {
+        let toolchain = &self.toolchain;
+        let rustc = match &self.settings.primary_rustc {
+            Some(primary) if unit.is_primary => primary,
+            _ => &toolchain.rustc,
+        };
+        let workspace = toolchain.workspace_wrapper.as_ref().filter(|_| unit.is_member);
+        let mut chain = toolchain.wrapper.iter().chain(workspace).chain([rustc]);
+        let program = chain.next().expect("the compiler itself is in the chain").clone();
+        for next in chain {
+            args.push(next);
+        }
+        program
+    }
+
+    fn compile_variables(
+        &self,
+        id: UnitId,
+        done: &Done<'_>,
+        args: &mut Args,
+    ) -> Result<Variables, StepError> {
+        let unit = self.unit(id);
+        let mut variables = Variables::new(&self.settings);
+        crate_variables(&mut variables, unit);
+        package_variables(&mut variables, &unit.package, &self.settings);
+        self.set_library_path(id, vec![self.layout.deps(&CompileKind::Host)], done, &mut variables)?;
+        variables.configured(&self.settings);
+        if let Some(out_dir) = self.out_dir(id) {
+            variables.set("OUT_DIR", out_dir);
+        }
+        program_variables(&mut variables, unit, &self.layout, &self.toolchain);
+        if unit.is_primary {
+            variables.set_unkeyed("CARGO_PRIMARY_PACKAGE", "1");
+        }
+        if unit.target.is_test() || unit.target.is_bench() {
+            variables.set("CARGO_TARGET_TMPDIR", self.layout.tmp(&unit.kind));
+        }
+        if let Some(run) = self.script_run(id) {
+            let output = self.script_of(run, done)?;
+            self.script_cfgs(&output, args);
+            for (name, value) in &output.env {
+                variables.set(name, value);
+            }
+        }
+        Ok(variables)
+    }
+
+    /// Compilers and build scripts find the libraries that procedural macros were linked with.
+    fn set_library_path(
+        &self,
+        id: UnitId,
+        first: Vec<std::path::PathBuf>,
+        done: &Done<'_>,
+        variables: &mut Variables,
+    ) -> Result<(), StepError> {
+        let mut plugins = Vec::new();
+        for run in plugin_runs(&self.reach[id.0]) {
+            let output = self.script_of(run, done)?;
+            let paths = output.library_paths.iter();
+            plugins.extend(own_directories(paths, &CompileKind::Host, &self.layout, &self.settings));
+        }
+        let host = &self.toolchain.host;
+        let path = library_path(first, plugins, &self.settings, host);
+        variables.set_unkeyed(library_path_variable(host), path);
+        Ok(())
+    }
+
+    /// What build scripts say to the linker: search paths of every script whose package is linked, those into its
+    /// own directory first, and the package's own libraries and arguments.
+    fn native_args(&self, id: UnitId, done: &Done<'_>, args: &mut Args) -> Result<(), StepError> {
+        let unit = self.unit(id);
+        let mut scripts: Vec<(UnitId, Arc<ScriptOutput>)> = Vec::new();
+        for run in &self.reach[id.0].to_link {
+            scripts.push((*run, self.script_of(*run, done)?));
+        }
+        for wants_own in [true, false] {
+            for (run, output) in &scripts {
+                let own = self.out_dir(*run);
+                let is_own =
+                    |path: &Path| own.as_ref().is_some_and(|own| search_directory(path).starts_with(own));
+                for path in output.library_paths.iter().filter(|path| is_own(path) == wants_own) {
+                    args.pair("-L", path);
+                }
+            }
+        }
+        // A program gets the libraries of its package's scripts through the package's library.
+        let passes_libraries = unit.target.is_lib() || unit.package.manifest.library().is_none();
+        for (run, output) in &scripts {
+            let is_own = self.unit(*run).id() == unit.id();
+            if is_own && passes_libraries {
+                for library in &output.library_links {
+                    args.pair("-l", library);
+                }
+            }
+            for (whom, argument) in &output.link_args {
+                if whom.applies_to(&unit.target, unit.mode) && (is_own || *whom == LinkArgFor::Cdylib) {
+                    args.pair("-C", format!("link-arg={argument}"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything known before the run that is not an artifact.
+    fn recipe(&self, unit: &Unit, args: &Args, variables: &Variables, cwd: &Path) -> Recipe {
+        let mut recipe = Recipe::new();
+        let toolchain = &self.toolchain;
+        recipe.push("toolchain", format!("{} {}", toolchain.content_id, toolchain.verbose_version));
+        recipe.push("package", unit.id().tool_tips());
+        recipe.push("source", self.source_identity(unit));
+        recipe.push("directory", cwd.to_string_lossy());
+        if let Some(spec) = &toolchain.info(&unit.kind).spec_id {
+            recipe.push("target specification", spec);
+        }
+        for arg in &args.key {
+            recipe.push("argument", arg);
+        }
+        for (name, value) in &variables.key {
+            recipe.push(format!("env {name}"), value);
+        }
+        let linked = if unit.needs_objects() { &LINKER_VARIABLES[..] } else { &[] };
+        for name in COMPILER_VARIABLES.iter().chain(linked) {
+            if let Some(value) = self.settings.base_env.get(std::ffi::OsStr::new(name)) {
+                recipe.push(format!("env {name}"), value.to_string_lossy());
+            }
+        }
+        recipe
+    }
+
+    /// What the sources of an immutable package are known by; those of others are observed.
+    fn source_identity(&self, unit: &Unit) -> String {
+        match self.checksums.get(unit.id()) {
+            Some(checksum) => format!("sha256 {checksum}"),
+            None if self.is_immutable(unit) => unit.id().source().encoded(),
+            None => "files".to_owned(),
+        }
+    }
+
+    /// The artifacts that the compiler can load, and what build scripts left for it.
+    fn inputs(&self, id: UnitId, done: &Done<'_>) -> Vec<Input> {
+        let unit = self.unit(id);
+        let reach = &self.reach[id.0];
+        let mut inputs = Vec::new();
+        for below in &reach.crates {
+            let Some(action) = self.actions[below.0] else { continue };
+            for file in self.loaded_files(id, *below) {
+                if let Some(digest) = done.digest(action, &file.name) {
+                    inputs.push(Input { name: file.name.clone(), digest });
+                }
+            }
+        }
+        let own = self.script_run(id);
+        let runs = reach.to_link.iter().copied().filter(|run| unit.needs_objects() || Some(*run) == own);
+        inputs.extend(self.trees(runs, done));
+        inputs
+    }
+
+    /// The contents of the directories that runs of build scripts filled.
+    fn trees(&self, runs: impl Iterator<Item = UnitId>, done: &Done<'_>) -> Vec<Input> {
+        let mut inputs = Vec::new();
+        for run in runs {
+            let made = self.actions[run.0].and_then(|action| done.get(action));
+            if let Some(digest) = made.and_then(|made| made.tree) {
+                inputs
+                    .push(Input { name: format!("OUT_DIR of {}", self.unit(run).id().tool_tips()), digest });
+            }
+        }
+        inputs
+    }
+
+    fn step_outputs(&self, id: UnitId) -> Vec<Output> {
+        let unit = self.unit(id);
+        let dir = self.layout.output_dir(unit, &self.hashes[id.0]);
+        let mut outputs: Vec<Output> = Vec::new();
+        for file in self.outputs(id).iter().filter(|file| !file.name.ends_with(".dSYM")) {
+            let mut dests = vec![Dest { path: file.path.clone(), how: Place::Link }];
+            if let Some(path) = &file.uplifted {
+                // Finals are the user's: strip and the like may write to them.
+                let how = if unit.target.is_custom_build() { Place::Link } else { Place::Copy };
+                dests.push(Dest { path: path.clone(), how });
+            }
+            let is_plain = [".rlib", ".rmeta", ".a", ".lib"].iter().any(|end| file.name.ends_with(end));
+            outputs.push(Output {
+                name: file.name.clone(),
+                dests,
+                early: is_early(unit, file),
+                // Extra arguments may ask the compiler for other kinds of output instead.
+                optional: file.is_optional() || unit.root_args.iter().any(|arg| arg.starts_with("--emit")),
+                executable: !is_plain && !file.is_optional(),
+            });
+        }
+        let name = dep_info_name(unit, &self.hashes[id.0]);
+        let path = dir.join(&name);
+        outputs.push(Output {
+            name,
+            dests: vec![Dest { path, how: Place::Link }],
+            early: false,
+            optional: true,
+            executable: false,
+        });
+        outputs
+    }
+
+    fn observe_compile(&self, id: UnitId, step: &Step, run: &RunOutput<'_>) -> Result<Observed, StepError> {
+        let unit = self.unit(id);
+        let name = dep_info_name(unit, &self.hashes[id.0]);
+        let Some(text) = run.text(&name)? else { return Ok(Observed::default()) };
+        let info = DepInfo::parse(&text).map_err(StepError::new)?;
+        let root = unit.package.root();
+        let is_immutable = self.is_immutable(unit);
+        let out_dir = self.out_dir(id);
+        let mut observed = Observed::default();
+        for file in &info.files {
+            let path = step.command.cwd.join(file);
+            let is_known = (is_immutable && path.starts_with(root))
+                || out_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
+            if !is_known {
+                observed.paths.push(path);
+            }
+        }
+        for (variable, _) in &info.env {
+            let name = format!("env {variable}");
+            if !step.recipe.values().iter().any(|(known, _)| *known == name) {
+                observed.env.push(variable.into());
+            }
+        }
+        Ok(observed)
+    }
+
+    fn run_step(&self, id: UnitId, done: &Done<'_>) -> Result<Step, StepError> {
+        let unit = self.unit(id);
+        let hash = &self.hashes[id.0];
+        let mut variables = run_variables(unit, hash, &self.layout, &self.toolchain, &self.settings);
+        let mut inputs = Vec::new();
+        let mut program = None;
+        let mut upstream = Vec::new();
+        for edge in &unit.dependencies {
+            let below = self.unit(edge.unit);
+            if below.mode == Mode::RunScript {
+                upstream.push(edge.unit);
+                let Some(links) = &below.package.manifest.summary.links else { continue };
+                for (key, value) in &self.script_of(edge.unit, done)?.metadata {
+                    variables.set(&format!("DEP_{}_{}", envified(links), envified(key)), value);
+                }
+                continue;
+            }
+            for file in self.outputs(edge.unit).iter().filter(|file| file.flavor == Flavor::Normal) {
+                program = Some(file.final_path().clone());
+                let digest = self.actions[edge.unit.0].and_then(|action| done.digest(action, &file.name));
+                inputs.extend(digest.map(|digest| Input { name: file.name.clone(), digest }));
+            }
+        }
+        let program = program
+            .ok_or_else(|| StepError::new(format!("no program for the build script of `{}`", unit.id())))?;
+        inputs.extend(self.trees(upstream.into_iter(), done));
+        let host = CompileKind::Host;
+        let first =
+            vec![self.layout.dest(&host), self.layout.deps(&host), self.toolchain.info(&host).libdir.clone()];
+        self.set_library_path(id, first, done, &mut variables)?;
+        let cwd = unit.package.root().to_owned();
+        let recipe = self.recipe(unit, &Args::default(), &variables, &cwd);
+        Ok(Step {
+            recipe,
+            inputs,
+            command: Command { program: program.into(), args: Vec::new(), env: variables.env, cwd },
+            outputs: Vec::new(),
+            tree: Some(TreeOutput { path: self.layout.out_dir(unit, hash) }),
+            capture_stdout: true,
+            incremental: None,
+            cacheable: true,
+            jobserver: true,
+        })
+    }
+
+    /// What a run says that it read; all of the package if it says nothing.
+    fn observe_run(&self, id: UnitId, run: &RunOutput<'_>) -> Result<Observed, StepError> {
+        let unit = self.unit(id);
+        let output = self.script_output(id, run.stdout.unwrap_or("")).map_err(StepError::new)?;
+        let root = unit.package.root();
+        let is_immutable = self.is_immutable(unit);
+        let mut observed = Observed::default();
+        for path in &output.rerun_if_changed {
+            // An empty path is the package itself.
+            let path = if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) };
+            if !(is_immutable && path.starts_with(root)) {
+                observed.must_exist.push(path);
+            }
+        }
+        observed.env = output.rerun_if_env_changed.iter().map(Into::into).collect();
+        let says_nothing = output.rerun_if_changed.is_empty() && output.rerun_if_env_changed.is_empty();
+        if says_nothing && !is_immutable {
+            observed.trees.push(TreeWatch {
+                root: root.to_owned(),
+                skip: vec![self.settings.target_dir.clone(), root.join(".git"), root.join("target")],
+                skip_holding: Some("Cargo.toml".to_owned()),
+            });
+        }
+        Ok(observed)
+    }
+
+    fn doc_step(&self, id: UnitId, done: &Done<'_>) -> Result<Step, StepError> {
+        let unit = self.unit(id);
+        let mut args = Args::default();
+        self.rustdoc_args(id, &mut args);
+        let variables = self.compile_variables(id, done, &mut args)?;
+        let cwd = source_argument(unit, &self.settings.workspace_root).1;
+        let recipe = self.recipe(unit, &args, &variables, &cwd);
+        Ok(Step {
+            recipe,
+            inputs: self.inputs(id, done),
+            command: Command {
+                program: self.toolchain.rustdoc.clone().into(),
+                args: args.list,
+                env: variables.env,
+                cwd,
+            },
+            outputs: Vec::new(),
+            tree: None,
+            capture_stdout: false,
+            incremental: None,
+            // The directory of documentation belongs to all crates at once: what one left there says nothing of
+            // what is there now.
+            cacheable: false,
+            jobserver: true,
+        })
+    }
+}
+
+/// Text of an argument that does not name the scratch directory.
+#[cfg(test)]
+pub(crate) fn plain(arg: &wharf_exec::Arg) -> String {
+    use wharf_exec::Arg;
+    match arg {
+        Arg::Plain(text) => text.to_string_lossy().into_owned(),
+        Arg::Scratch { before, after } => {
+            format!("{}<out>{}", before.to_string_lossy(), after.to_string_lossy())
+        }
+    }
+}

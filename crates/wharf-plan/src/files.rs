@@ -1,0 +1,298 @@
+//! Where everything lies: directories below `target/`, and the files that each unit makes.
+
+use std::path::{Path, PathBuf};
+
+use wharf_core::{CrateType, PackageId};
+
+use crate::error::PlanError;
+use crate::hash::UnitHash;
+use crate::request::{CompileKind, Settings, TargetInfo, Toolchain};
+use crate::unit::{Flavor, Mode, OutputFile, Unit, has_crate_type};
+
+/// The directories of one build.
+#[derive(Clone, Debug)]
+pub struct Layout {
+    target_dir: PathBuf,
+    wharf_home: PathBuf,
+    dir_name: String,
+}
+
+impl Layout {
+    pub(crate) fn new(settings: &Settings, dir_name: &str) -> Self {
+        Self {
+            target_dir: settings.target_dir.clone(),
+            wharf_home: settings.wharf_home.clone(),
+            dir_name: dir_name.to_owned(),
+        }
+    }
+
+    /// `target/` for the host, `target/<triple>/` for what was asked for with `--target`.
+    pub fn root(&self, kind: &CompileKind) -> PathBuf {
+        match kind {
+            CompileKind::Host => self.target_dir.clone(),
+            CompileKind::Target(target) => self.target_dir.join(target.short_name()),
+        }
+    }
+
+    /// `…/<profile>`: where finals lie.
+    pub fn dest(&self, kind: &CompileKind) -> PathBuf {
+        self.root(kind).join(&self.dir_name)
+    }
+
+    /// `…/<profile>/deps`
+    pub fn deps(&self, kind: &CompileKind) -> PathBuf {
+        self.dest(kind).join("deps")
+    }
+
+    /// `…/<profile>/examples`
+    pub fn examples(&self, kind: &CompileKind) -> PathBuf {
+        self.dest(kind).join("examples")
+    }
+
+    /// `…/<profile>/build`
+    pub fn build(&self, kind: &CompileKind) -> PathBuf {
+        self.dest(kind).join("build")
+    }
+
+    /// `…/<profile>/incremental`
+    pub fn incremental(&self, kind: &CompileKind) -> PathBuf {
+        self.dest(kind).join("incremental")
+    }
+
+    /// `…/doc`
+    pub fn doc(&self, kind: &CompileKind) -> PathBuf {
+        self.root(kind).join("doc")
+    }
+
+    /// `…/tmp`: the value of `CARGO_TARGET_TMPDIR`.
+    pub fn tmp(&self, kind: &CompileKind) -> PathBuf {
+        self.root(kind).join("tmp")
+    }
+
+    /// The directory of a compiled build script: always on the host's side.
+    pub(crate) fn script(&self, unit: &Unit, hash: &UnitHash) -> PathBuf {
+        self.build(&CompileKind::Host).join(directory_name(unit.id(), hash))
+    }
+
+    /// The value of `OUT_DIR` for a build script's run.
+    ///
+    /// The value is chosen so that what is made of an immutable package does not depend on the checkout that asked
+    /// for it; only path packages, whose sources are edited, keep theirs in `target/`. The ancestors look the same
+    /// either way, since some scripts walk up from it.
+    pub(crate) fn out_dir(&self, unit: &Unit, hash: &UnitHash) -> PathBuf {
+        let build = if unit.is_local() {
+            self.build(&unit.kind)
+        } else {
+            self.wharf_home.join("out").join(&self.dir_name).join("build")
+        };
+        build.join(directory_name(unit.id(), hash)).join("out")
+    }
+
+    /// Where the compiler's output of a unit ends up.
+    pub(crate) fn output_dir(&self, unit: &Unit, hash: &UnitHash) -> PathBuf {
+        match unit.mode {
+            Mode::Doc | Mode::Doctest => self.doc(&unit.kind),
+            _ if unit.target.is_custom_build() => self.script(unit, hash),
+            _ if unit.target.is_example() => self.examples(&unit.kind),
+            _ => self.deps(&unit.kind),
+        }
+    }
+}
+
+fn directory_name(id: &PackageId, hash: &UnitHash) -> String {
+    format!("{}-{}", id.name(), hash.directory)
+}
+
+/// One file of a crate type: what surrounds the name.
+struct FileType {
+    prefix: String,
+    suffix: String,
+    flavor: Flavor,
+    crate_type: Option<CrateType>,
+    /// Whether the uplifted file keeps the crate's name instead of the target's.
+    crate_name: bool,
+}
+
+/// The files that a unit makes, in Cargo's order.
+pub(crate) fn outputs(
+    unit: &Unit,
+    hash: &UnitHash,
+    is_root: bool,
+    layout: &Layout,
+    toolchain: &Toolchain,
+) -> Result<Vec<OutputFile>, PlanError> {
+    let types = match unit.mode {
+        Mode::RunScript | Mode::Doctest => return Ok(Vec::new()),
+        Mode::Doc => {
+            let name = format!("{}/index.html", unit.target.crate_name());
+            let path = layout.doc(&unit.kind).join(&name);
+            return Ok(vec![OutputFile { name, path, uplifted: None, flavor: Flavor::Normal }]);
+        }
+        Mode::Check { .. } => vec![rmeta()],
+        Mode::Test => file_types(unit, &[CrateType::Bin], toolchain)?,
+        Mode::Build => {
+            let crate_types = unit.target.crate_types();
+            let mut types = file_types(unit, &crate_types, toolchain)?;
+            if !crate_types.iter().any(CrateType::requires_upstream_objects) {
+                types.push(rmeta());
+            }
+            types
+        }
+    };
+    let dir = layout.output_dir(unit, hash);
+    let file = |file_type: FileType| {
+        let FileType { prefix, suffix, flavor, crate_type, crate_name } = file_type;
+        let crate_ = unit.target.crate_name();
+        let name = match hash.in_file_names {
+            true => format!("{prefix}{crate_}-{}{suffix}", hash.id),
+            false => format!("{prefix}{crate_}{suffix}"),
+        };
+        let path = dir.join(&name);
+        let final_name = match (&unit.target.filename, crate_name) {
+            (Some(name), _) => format!("{prefix}{name}{suffix}"),
+            (None, true) => format!("{prefix}{crate_}{suffix}"),
+            (None, false) => format!("{prefix}{}{suffix}", unit.target.name),
+        };
+        let is_uplifted = unit.mode == Mode::Build
+            && flavor != Flavor::Rmeta
+            && (unit.target.is_bin()
+                || unit.target.is_custom_build()
+                || crate_type == Some(CrateType::Dylib)
+                || is_root);
+        let uplifted = is_uplifted.then(|| uplift_dir(unit, hash, layout).join(final_name));
+        let uplifted = uplifted.filter(|uplifted| *uplifted != path);
+        OutputFile { name, path, uplifted, flavor }
+    };
+    Ok(types.into_iter().map(file).collect())
+}
+
+fn uplift_dir(unit: &Unit, hash: &UnitHash, layout: &Layout) -> PathBuf {
+    if unit.target.is_example() {
+        layout.examples(&unit.kind)
+    } else if unit.target.is_custom_build() {
+        layout.script(unit, hash)
+    } else {
+        layout.dest(&unit.kind)
+    }
+}
+
+fn rmeta() -> FileType {
+    FileType {
+        prefix: "lib".to_owned(),
+        suffix: ".rmeta".to_owned(),
+        flavor: Flavor::Rmeta,
+        crate_type: None,
+        crate_name: true,
+    }
+}
+
+fn file_types(
+    unit: &Unit,
+    crate_types: &[CrateType],
+    toolchain: &Toolchain,
+) -> Result<Vec<FileType>, PlanError> {
+    let info = toolchain.info(&unit.kind);
+    let triple = toolchain.triple(&unit.kind);
+    let mut types = Vec::new();
+    let mut unsupported = Vec::new();
+    for crate_type in crate_types {
+        let flavor = match unit.mode != Mode::Test && crate_type.is_linkable() {
+            true => Flavor::Linkable,
+            false => Flavor::Normal,
+        };
+        match files_of(info, crate_type, flavor, triple) {
+            Some(more) => types.extend(more),
+            None => unsupported.push(crate_type.clone()),
+        }
+    }
+    if types.is_empty() {
+        return Err(PlanError::CrateType {
+            package: unit.id().clone(),
+            crate_types: unsupported,
+            triple: triple.to_owned(),
+        });
+    }
+    Ok(types)
+}
+
+fn files_of(
+    info: &TargetInfo,
+    crate_type: &CrateType,
+    flavor: Flavor,
+    triple: &str,
+) -> Option<Vec<FileType>> {
+    let crate_type = if *crate_type == CrateType::Lib { CrateType::Rlib } else { crate_type.clone() };
+    let name = info.file_names.get(&crate_type)?;
+    let is_bin = crate_type == CrateType::Bin;
+    let file = |prefix: &str, suffix: &str, flavor, crate_name| FileType {
+        prefix: prefix.to_owned(),
+        suffix: suffix.to_owned(),
+        flavor,
+        crate_type: Some(crate_type.clone()),
+        crate_name,
+    };
+    let mut files = vec![file(&name.prefix, &name.suffix, flavor, !is_bin)];
+    if crate_type.is_dynamic() && name.suffix == ".dll" {
+        if triple.ends_with("-windows-msvc") {
+            for suffix in [".dll.lib", ".dll.exp"] {
+                files.push(file(&name.prefix, suffix, Flavor::Auxiliary, true));
+            }
+        } else if ["windows-gnu", "windows-gnullvm", "cygwin"].iter().any(|end| triple.ends_with(end)) {
+            files.push(file("lib", ".dll.a", Flavor::Auxiliary, true));
+        }
+    }
+    if triple.starts_with("wasm32-") && is_bin && name.suffix == ".js" {
+        files.push(file(&name.prefix, ".wasm", Flavor::Auxiliary, true));
+        files.push(file(&name.prefix, ".wasm.map", Flavor::DebugInfo, true));
+    }
+    if is_bin || crate_type.is_dynamic() {
+        if triple.contains("-apple-") {
+            let suffix = if is_bin { ".dSYM" } else { ".dylib.dSYM" };
+            files.push(file(&name.prefix, suffix, Flavor::DebugInfo, false));
+        } else if triple.ends_with("-msvc") || triple.ends_with("-uefi") {
+            files.push(file(&name.prefix, ".pdb", Flavor::DebugInfo, true));
+        } else {
+            files.push(file(&name.prefix, &format!("{}.dwp", name.suffix), Flavor::DebugInfo, !is_bin));
+        }
+    }
+    Some(files)
+}
+
+/// The final file of a program that may not be part of the plan (`CARGO_BIN_EXE_*`).
+pub(crate) fn program_path(
+    unit: &Unit,
+    target: &wharf_core::Target,
+    layout: &Layout,
+    info: &TargetInfo,
+) -> PathBuf {
+    let name = target.filename.as_deref().unwrap_or(&target.name);
+    let file = match info.file_names.get(&CrateType::Bin) {
+        Some(surround) => format!("{}{name}{}", surround.prefix, surround.suffix),
+        None => name.to_owned(),
+    };
+    layout.dest(&unit.kind).join(file)
+}
+
+/// The `.d` file that the compiler writes beside a unit's output.
+pub(crate) fn dep_info_name(unit: &Unit, hash: &UnitHash) -> String {
+    match hash.in_file_names {
+        true => format!("{}-{}.d", unit.target.crate_name(), hash.id),
+        false => format!("{}.d", unit.target.crate_name()),
+    }
+}
+
+/// The argument for the root source file and the directory to start in: sources inside of the workspace go by
+/// their path from its root, so that diagnostics and panics name them so.
+pub(crate) fn source_argument(unit: &Unit, workspace_root: &Path) -> (PathBuf, PathBuf) {
+    if unit.is_local() {
+        if let Ok(path) = unit.target.src_path.strip_prefix(workspace_root) {
+            return (path.to_owned(), workspace_root.to_owned());
+        }
+    }
+    (unit.target.src_path.clone(), unit.package.root().to_owned())
+}
+
+/// Whether a unit makes a `cdylib`.
+pub(crate) fn is_cdylib(unit: &Unit) -> bool {
+    has_crate_type(&unit.target, &CrateType::Cdylib)
+}
