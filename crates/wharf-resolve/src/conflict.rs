@@ -92,6 +92,8 @@ pub enum ConflictKind {
     NoMatchingPackage {
         /// What was looked for.
         dependency: Dependency,
+        /// The version that the lockfile holds it at.
+        locked: Option<Version>,
         /// Names in that source that resemble it.
         similar: Vec<PackageName>,
     },
@@ -99,6 +101,8 @@ pub enum ConflictKind {
     NoMatchingVersion {
         /// What was looked for.
         dependency: Dependency,
+        /// The version that the lockfile holds it at.
+        locked: Option<Version>,
         /// What there is, newest first.
         versions: Vec<Rejected>,
     },

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use semver::Version;
 use wharf_core::package::PackageId;
 use wharf_core::summary::SharedSummary;
-use wharf_core::{
-    Dependency, FeatureName, FeatureValue, PackageIdSpec, PackageName, PartialVersion, SourceId,
-};
+use wharf_core::{Dependency, FeatureValue, PackageIdSpec, PackageName, PartialVersion, SourceId};
 
 /// What exists. Answers must not change during one resolution.
 pub trait Index {
@@ -93,7 +91,7 @@ pub struct LockedPackage {
     pub id: PackageId,
     /// What it depends on (before `[replace]`).
     pub dependencies: Vec<PackageId>,
-    /// The checksum that the lockfile holds.
+    /// The checksum that the lockfile holds; one that is there must still be true.
     pub checksum: Option<String>,
     /// Whether it should stay; `update` clears this for what it was asked to move.
     pub keep: bool,
@@ -111,8 +109,6 @@ pub struct LockedGraph {
     /// The lockfile is of version 1 or 2, where a git source without a reference could also mean
     /// `branch = "master"`.
     pub default_branch_may_be_master: bool,
-    /// The lockfile's format never holds a checksum (no entry has one), so a missing one proves nothing.
-    pub without_checksums: bool,
 }
 
 /// One entry of `[patch]`.
@@ -209,13 +205,4 @@ impl Problem {
             effort: Self::EFFORT,
         }
     }
-}
-
-/// The features that a dependency asks of a package.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Wanted {
-    /// By name, sorted.
-    pub names: Arc<BTreeSet<FeatureName>>,
-    /// The `default` feature, where there is one.
-    pub default: bool,
 }
