@@ -6,8 +6,11 @@
 pub mod config;
 mod disk;
 mod failure;
+mod suggest;
+pub mod toolchain;
 pub mod workspace;
 
 pub use config::Config;
 pub use failure::{Context, Exit, Failure, Result};
+pub use suggest::nearest;
 pub use workspace::Workspace;
