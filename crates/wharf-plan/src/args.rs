@@ -100,7 +100,7 @@ impl Plan {
         args.all(unit.rustflags.iter());
     }
 
-    fn edition(&self, unit: &Unit, args: &mut Args) {
+    pub(crate) fn edition(&self, unit: &Unit, args: &mut Args) {
         if unit.target.edition != Edition::E2015 {
             args.push(format!("--edition={}", unit.target.edition.as_str()));
         }
@@ -116,7 +116,7 @@ impl Plan {
         }
     }
 
-    fn platform(&self, unit: &Unit, args: &mut Args) {
+    pub(crate) fn platform(&self, unit: &Unit, args: &mut Args) {
         if let CompileKind::Target(target) = &unit.kind {
             args.pair("--target", target.as_str());
         }
@@ -308,7 +308,7 @@ impl Plan {
     }
 
     /// The arguments of a doc-test run that come from the unit itself.
-    pub(crate) fn doctest_args(&self, id: UnitId, scripts: &[&ScriptOutput], args: &mut Args) -> bool {
+    pub(crate) fn doctest_args(&self, id: UnitId, script: Option<&ScriptOutput>, args: &mut Args) -> bool {
         let unit = self.unit(id);
         let is_unstable = self.extern_args(id, args);
         self.search_args(unit, args);
@@ -316,7 +316,7 @@ impl Plan {
             args.codegen(flag);
         }
         self.feature_args(unit, args);
-        for output in scripts {
+        if let Some(output) = script {
             self.script_cfgs(output, args);
             for (whom, argument) in &output.link_args {
                 if whom.applies_to(&unit.target, unit.mode) {

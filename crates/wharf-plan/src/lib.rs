@@ -18,6 +18,7 @@ mod hash;
 mod lto;
 pub mod plan;
 pub mod request;
+pub mod results;
 mod roots;
 pub mod script;
 mod share;
@@ -31,5 +32,6 @@ pub use request::{
     CompileKind, CompileTarget, ConfiguredVariable, Diagnostics, FileName, IncrementalPolicy, Intent,
     LibRule, NamedTargets, Names, Request, Runner, Selection, Settings, TargetFilter, TargetInfo, Toolchain,
 };
+pub use results::DoctestOptions;
 pub use script::{LinkArgFor, ScriptContext, ScriptError, ScriptMessage, ScriptOutput};
 pub use unit::{Flavor, Mode, OutputFile, Unit, UnitDependency, UnitId};

@@ -141,6 +141,24 @@ impl Unit {
         )
     }
 
+    /// The package with the target in parentheses, as errors name a unit: `` `foo` (lib test) ``.
+    pub fn description(&self) -> String {
+        let target = &self.target;
+        let named = match &target.kind {
+            TargetKind::Lib(_) => "lib".to_owned(),
+            TargetKind::CustomBuild => "build script".to_owned(),
+            TargetKind::Test => format!("test \"{}\"", target.name),
+            kind => format!("{} \"{}\"", kind.description(), target.name),
+        };
+        let suffix = match self.mode {
+            Mode::Test | Mode::Check { test: true } if !(target.is_test() || target.is_bench()) => " test",
+            Mode::Doctest => " doctest",
+            Mode::Doc => " doc",
+            _ => "",
+        };
+        format!("`{}` ({named}{suffix})", self.id().name())
+    }
+
     /// The verb of status lines when the unit runs; `None` for a build script's run and doc tests, which are not
     /// told at that point.
     pub fn verb(&self) -> Option<&'static str> {
