@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cargo_util_schemas::core::PackageIdSpec;
+use cargo_util_schemas::manifest::Hints;
 use serde::Serialize;
 
 use crate::dependency::{DepKind, Dependency};
@@ -104,6 +105,8 @@ pub struct PackageJson<'a> {
     links: Option<&'a str>,
     default_run: Option<&'a str>,
     rust_version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    hints: Option<&'a Hints>,
 }
 
 /// A dependency, as `metadata` prints it.
@@ -175,6 +178,7 @@ impl<'a> PackageJson<'a> {
             links: summary.links.as_deref(),
             default_run: manifest.default_run.as_deref(),
             rust_version: manifest.rust_version.as_ref().map(ToString::to_string),
+            hints: manifest.normalized.hints.as_ref(),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Dependency tables: inheritance, checks, and the sources that they mean.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -134,37 +135,28 @@ impl Dependencies<'_> {
                 }
             }
             let toml = self.settle(name, entry, at).map_err(|problem| problem.at(at.keys(name)))?;
-            let toml = toml.as_ref().unwrap_or(match entry {
-                InheritableDependency::Value(value) => value,
-                InheritableDependency::Inherit(_) => unreachable!("`settle` resolves inheritance"),
-            });
-            dependencies.push(self.one(toml, name, at).map_err(|problem| problem.at(at.keys(name)))?);
+            dependencies.push(self.one(&toml, name, at).map_err(|problem| problem.at(at.keys(name)))?);
             if self.keep {
-                settled.insert(name.clone(), InheritableDependency::Value(toml.clone()));
+                settled.insert(name.clone(), InheritableDependency::Value(toml.into_owned()));
             }
         }
         Ok(self.keep.then_some(settled))
     }
 
-    /// Resolves inheritance and takes out what stable toolchains ignore; `None` when nothing changes.
-    fn settle(
+    /// Resolves inheritance and takes out what stable toolchains ignore.
+    fn settle<'b>(
         &mut self,
         name: &str,
-        entry: &InheritableDependency,
+        entry: &'b InheritableDependency,
         at: &Position<'_>,
-    ) -> Result<Option<TomlDependency>, Problem> {
-        let mut changed = match entry {
+    ) -> Result<Cow<'b, TomlDependency>, Problem> {
+        let mut settled = match entry {
             InheritableDependency::Inherit(member) => {
-                Some(self.inherit.dependency(name, member, self.edition, self.warnings)?)
+                Cow::Owned(self.inherit.dependency(name, member, self.edition, self.warnings)?)
             }
-            InheritableDependency::Value(_) => None,
+            InheritableDependency::Value(value) => Cow::Borrowed(value),
         };
-        let current = match (&changed, entry) {
-            (Some(changed), _) => changed,
-            (None, InheritableDependency::Value(value)) => value,
-            (None, InheritableDependency::Inherit(_)) => unreachable!("inherited just above"),
-        };
-        let TomlDependency::Detailed(details) = current else { return Ok(changed) };
+        let TomlDependency::Detailed(details) = &*settled else { return Ok(settled) };
         let spellings = (details.default_features2.is_some(), details.default_features.is_some());
         deprecated_underscore(
             spellings,
@@ -183,9 +175,9 @@ impl Dependencies<'_> {
             }));
             let mut without = details.clone();
             without.public = None;
-            changed = Some(TomlDependency::Detailed(without));
+            settled = Cow::Owned(TomlDependency::Detailed(without));
         }
-        Ok(changed)
+        Ok(settled)
     }
 
     /// One entry as a [`Dependency`].
