@@ -302,7 +302,7 @@ impl Plan {
             let other = self.unit(**other);
             other.id() == unit.id() && other.target == unit.target
         };
-        let all: Vec<UnitId> = (0..self.units().len()).map(UnitId).collect();
+        let all: Vec<UnitId> = (0..self.units.len()).map(UnitId).collect();
         let same: Vec<&UnitId> = all.iter().filter(same).collect();
         same.iter().find(|id| self.unit(***id).mode.is_check()).map_or(id, |id| **id)
     }

@@ -25,10 +25,14 @@ use crate::unit::{Flavor, Mode, OutputFile, Unit, UnitDependency, UnitId, is_for
 /// [`Director`](wharf_exec::Director) implementation.
 #[derive(Debug)]
 pub struct Plan {
-    pub(crate) units: Vec<Unit>,
-    pub(crate) roots: Vec<UnitId>,
-    pub(crate) notices: Vec<Notice>,
-    pub(crate) graph: Graph,
+    /// All units, in Cargo's order.
+    pub units: Vec<Unit>,
+    /// What was asked for.
+    pub roots: Vec<UnitId>,
+    /// What to tell before the build.
+    pub notices: Vec<Notice>,
+    /// The actions, for [`wharf_exec`].
+    pub graph: Graph,
     pub(crate) actions: Vec<Option<ActionId>>,
     pub(crate) unit_of: Vec<UnitId>,
     pub(crate) layout: Layout,
@@ -199,29 +203,9 @@ fn check_rust_versions(units: &[Unit], toolchain: &Toolchain) -> Result<(), Plan
 }
 
 impl Plan {
-    /// All units, in Cargo's order.
-    pub fn units(&self) -> &[Unit] {
-        &self.units
-    }
-
     /// One unit.
     pub fn unit(&self, id: UnitId) -> &Unit {
         &self.units[id.0]
-    }
-
-    /// What was asked for.
-    pub fn roots(&self) -> &[UnitId] {
-        &self.roots
-    }
-
-    /// What to tell before the build.
-    pub fn notices(&self) -> &[Notice] {
-        &self.notices
-    }
-
-    /// The actions, for [`wharf_exec`].
-    pub fn graph(&self) -> &Graph {
-        &self.graph
     }
 
     /// Where things lie.

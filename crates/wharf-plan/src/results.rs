@@ -54,7 +54,7 @@ impl Plan {
     }
 
     fn roots_that(&self, fits: impl Fn(&Self, UnitId) -> bool) -> Vec<UnitId> {
-        self.roots().iter().copied().filter(|id| fits(self, *id)).collect()
+        self.roots.iter().copied().filter(|id| fits(self, *id)).collect()
     }
 
     /// What a build script said, after the build.
