@@ -3,9 +3,17 @@
 //! Knows workspaces, configuration and how the other crates are put together. Must not know clap or the
 //! terminal: operations take settled requests, return data, and tell what happens through events.
 
+pub mod compile;
 pub mod config;
+pub mod connect;
 mod disk;
 mod failure;
+pub mod metadata;
+pub mod narrate;
+pub mod narrow;
+pub mod packages;
+pub mod resolve;
+pub mod settings;
 mod suggest;
 pub mod toolchain;
 pub mod workspace;
@@ -14,3 +22,6 @@ pub use config::Config;
 pub use failure::{Context, Exit, Failure, Result};
 pub use suggest::nearest;
 pub use workspace::Workspace;
+
+/// The version of Cargo whose behaviour is implemented, as `version` tells it to tools.
+pub const CARGO_VERSION: &str = "1.95.0";

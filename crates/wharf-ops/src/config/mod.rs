@@ -198,6 +198,25 @@ impl Config {
         }
     }
 
+    /// The same configuration with what `credentials.toml` holds.
+    ///
+    /// # Errors
+    /// As [`Config::load_credentials`].
+    pub fn with_credentials(&self) -> Result<Config> {
+        let mut config = Config {
+            cwd: self.cwd.clone(),
+            cargo_home: self.cargo_home.clone(),
+            env: self.env.clone(),
+            root: self.root.clone(),
+            credentials: None,
+            misspelled: self.misspelled.clone(),
+            files: self.files.clone(),
+            warnings: Mutex::default(),
+        };
+        config.load_credentials()?;
+        Ok(config)
+    }
+
     /// Adds what `credentials.toml` in `$CARGO_HOME` holds.
     ///
     /// # Errors

@@ -1,0 +1,165 @@
+//! `metadata`: the workspace and its graph as data for tools (reference, `cargo metadata`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use wharf_core::metadata::{EdgeJson, EdgeKindJson, Metadata, NodeJson, PackageJson, ResolveJson};
+use wharf_core::resolution::ResolvedEdge;
+use wharf_core::{DepKind, Dependency, Package, PackageId, Resolution};
+use wharf_plan::{CompileKind, Toolchain};
+use wharf_sources::Sources;
+
+use crate::failure::Result;
+use crate::narrow::is_active;
+use crate::packages::{self, Packages, Reach};
+use crate::resolve::features::distribute;
+use crate::resolve::{CliFeatures, ResolveOptions, Unlock, resolve_members, resolve_workspace};
+use crate::workspace::Workspace;
+
+/// What `metadata` is asked.
+#[derive(Clone, Debug)]
+pub struct MetadataRequest {
+    /// `--no-deps`: the members alone, nothing is resolved.
+    pub no_deps: bool,
+    /// With which features.
+    pub features: CliFeatures,
+    /// `--filter-platform`; empty for all platforms.
+    pub platforms: Vec<CompileKind>,
+}
+
+/// The packages behind an answer; [`MetadataAnswer::view`] puts them into the printed shape.
+pub struct MetadataAnswer<'a> {
+    workspace: &'a Workspace,
+    packages: Vec<std::sync::Arc<Package>>,
+    resolve: Option<ResolveJson>,
+}
+
+/// Resolves as far as asked and reads every package.
+pub fn metadata<'a>(
+    workspace: &'a Workspace,
+    sources: &Sources,
+    toolchain: &dyn Fn() -> Result<Toolchain>,
+    options: &ResolveOptions,
+    request: &MetadataRequest,
+) -> Result<MetadataAnswer<'a>> {
+    if request.no_deps {
+        let packages = workspace.members().cloned().collect();
+        return Ok(MetadataAnswer { workspace, packages, resolve: None });
+    }
+    let resolved = resolve_workspace(workspace, sources, options, &Unlock::Nothing)?;
+    let members: Vec<_> = workspace.members().cloned().collect();
+    let roots = distribute(workspace, &members, &request.features)?;
+    let resolution = resolve_members(workspace, sources, options, &resolved.whole, &roots, true)?;
+    let toolchain = if request.platforms.is_empty() { None } else { Some(toolchain()?) };
+    let filter = |dependency: &Dependency| match (&toolchain, dependency.platform()) {
+        (Some(toolchain), Some(platform)) => {
+            is_active(toolchain, &request.platforms, platform, wharf_core::resolution::FeaturesFor::Target)
+        }
+        _ => true,
+    };
+    let root_ids: BTreeSet<PackageId> = workspace.member_ids().clone();
+    let reach = Reach {
+        dev_dependencies: true,
+        is_active: &|platform| {
+            toolchain.as_ref().is_none_or(|toolchain| {
+                use wharf_core::resolution::FeaturesFor::{Host, Target};
+                is_active(toolchain, &request.platforms, platform, Target)
+                    || is_active(toolchain, &request.platforms, platform, Host)
+            })
+        },
+    };
+    let needed = packages::reachable(&resolution, &root_ids, &reach);
+    let packages = packages::load(workspace, sources, &resolution, &needed)?;
+    let nodes = nodes(workspace, &resolution, &packages, &filter);
+    let used: BTreeSet<&PackageId> = nodes.keys().copied().collect();
+    let packages_used =
+        packages.iter().filter(|(id, _)| used.contains(id)).map(|(_, package)| package.clone()).collect();
+    let root = workspace.current().ok().map(|package| package.id().to_spec());
+    let resolve = ResolveJson { nodes: nodes.into_values().collect(), root };
+    Ok(MetadataAnswer { workspace, packages: packages_used, resolve: Some(resolve) })
+}
+
+/// The nodes that members reach by way of libraries.
+fn nodes<'r>(
+    workspace: &Workspace,
+    resolution: &'r Resolution,
+    packages: &Packages,
+    filter: &dyn Fn(&Dependency) -> bool,
+) -> BTreeMap<&'r PackageId, NodeJson> {
+    let mut nodes = BTreeMap::new();
+    let mut pending: Vec<&PackageId> =
+        resolution.ids().filter(|id| workspace.member_ids().contains(*id)).collect();
+    while let Some(id) = pending.pop() {
+        if nodes.contains_key(id) {
+            continue;
+        }
+        let is_member = workspace.is_member(id);
+        let mut dependencies = Vec::new();
+        let mut deps = Vec::new();
+        for edge in resolution.edges(id) {
+            let counted: Vec<&Dependency> = edge
+                .dependencies
+                .iter()
+                .filter(|dependency| is_member || dependency.kind() != DepKind::Development)
+                .filter(|dependency| filter(dependency))
+                .collect();
+            if counted.is_empty() || !packages.contains_key(&edge.to) {
+                continue;
+            }
+            dependencies.push(edge.to.to_spec());
+            deps.extend(edge_json(edge, &counted, &packages[&edge.to]));
+            pending.push(&edge.to);
+        }
+        deps.sort_by(|a, b| (&a.name, a.pkg.to_string()).cmp(&(&b.name, b.pkg.to_string())));
+        let features = resolution.get(id).map(|package| &package.features);
+        let features = features.into_iter().flatten().map(ToString::to_string).collect();
+        nodes.insert(id, NodeJson { id: id.to_spec(), dependencies, deps, features });
+    }
+    nodes
+}
+
+/// One entry for each name under which code sees the library; none for a package without one.
+fn edge_json(edge: &ResolvedEdge, counted: &[&Dependency], package: &Package) -> Vec<EdgeJson> {
+    let Some(library) = package.manifest.library().filter(|target| target.is_linkable()) else {
+        return Vec::new();
+    };
+    let mut by_name: BTreeMap<String, Vec<EdgeKindJson>> = BTreeMap::new();
+    for dependency in counted {
+        let name = match &dependency.fields().rename {
+            Some(rename) => rename.crate_name(),
+            None => library.crate_name(),
+        };
+        by_name
+            .entry(name)
+            .or_default()
+            .push(EdgeKindJson { kind: dependency.kind(), target: dependency.platform().cloned() });
+    }
+    by_name
+        .into_iter()
+        .map(|(name, mut dep_kinds)| {
+            dep_kinds.sort();
+            EdgeJson { name, pkg: edge.to.to_spec(), dep_kinds }
+        })
+        .collect()
+}
+
+impl MetadataAnswer<'_> {
+    /// The shape that is printed.
+    pub fn view(&self) -> Metadata<'_> {
+        let workspace = self.workspace;
+        let target_directory = workspace.target_dir().to_owned();
+        let specs = |packages: Vec<&std::sync::Arc<Package>>| {
+            packages.into_iter().map(|package| package.id().to_spec()).collect()
+        };
+        Metadata {
+            packages: self.packages.iter().map(|package| PackageJson::new(package)).collect(),
+            workspace_members: specs(workspace.members().collect()),
+            workspace_default_members: specs(workspace.default_members().collect()),
+            resolve: self.resolve.as_ref(),
+            build_directory: target_directory.clone(),
+            target_directory,
+            version: 1,
+            workspace_root: workspace.root().to_owned(),
+            metadata: workspace.metadata().cloned(),
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! Lets the resolver see sources: path packages as the workspace reads them, everything else through
+//! [`Sources`].
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use wharf_core::summary::SharedSummary;
+use wharf_core::{PackageName, SourceId, Version};
+use wharf_resolve::{Index, IndexError};
+use wharf_sources::{Freshness, Sources};
+
+use super::lock::local_package;
+use crate::workspace::Workspace;
+
+type Answers = HashMap<(SourceId, PackageName), Arc<[SharedSummary]>>;
+
+/// The index of one resolution. Answers are kept, so they do not change under the resolver's hands.
+pub(super) struct WorkspaceIndex<'a> {
+    workspace: &'a Workspace,
+    sources: &'a Sources,
+    answers: RefCell<Answers>,
+}
+
+impl<'a> WorkspaceIndex<'a> {
+    pub(super) fn new(workspace: &'a Workspace, sources: &'a Sources) -> Self {
+        Self { workspace, sources, answers: RefCell::default() }
+    }
+
+    fn local(&self, source: &SourceId, name: &PackageName) -> Result<Arc<[SharedSummary]>, IndexError> {
+        let package = local_package(self.workspace, source).map_err(boxed)?;
+        let fits = package.name() == name;
+        Ok(if fits { Arc::from([package.manifest.summary.clone()]) } else { Arc::from([]) })
+    }
+}
+
+fn boxed(failure: crate::failure::Failure) -> IndexError {
+    IndexError(failure.into_error())
+}
+
+impl Index for WorkspaceIndex<'_> {
+    fn summaries(&self, source: &SourceId, name: &PackageName) -> Result<Arc<[SharedSummary]>, IndexError> {
+        let key = (source.clone(), name.clone());
+        if let Some(answer) = self.answers.borrow().get(&key) {
+            return Ok(answer.clone());
+        }
+        let answer = if source.is_path() {
+            self.local(source, name)?
+        } else {
+            // A pinned git source is what it is; everything else is asked as it stands now.
+            let freshness =
+                if source.git_object().is_some() { Freshness::Cached } else { Freshness::Current };
+            self.sources.summaries(source, name, freshness).map_err(|error| IndexError(Box::new(error)))?
+        };
+        self.answers.borrow_mut().insert(key, answer.clone());
+        Ok(answer)
+    }
+
+    fn exact(
+        &self,
+        source: &SourceId,
+        name: &PackageName,
+        version: &Version,
+    ) -> Result<Option<SharedSummary>, IndexError> {
+        let known = self.answers.borrow().get(&(source.clone(), name.clone())).cloned();
+        if source.is_path() || known.is_some() {
+            let all = self.summaries(source, name)?;
+            return Ok(all.iter().find(|summary| summary.id.version() == version).cloned());
+        }
+        for freshness in [Freshness::Cached, Freshness::Current] {
+            let found = self
+                .sources
+                .matching(source, name, freshness, &|candidate| candidate == version)
+                .map_err(|error| IndexError(Box::new(error)))?;
+            if let Some(summary) = found.into_iter().next() {
+                return Ok(Some(summary));
+            }
+        }
+        Ok(None)
+    }
+
+    fn prefetch(&self, wanted: &[(SourceId, PackageName)]) {
+        let remote: Vec<_> =
+            wanted.iter().filter(|(source, _)| source.is_remote_registry()).cloned().collect();
+        if !remote.is_empty() {
+            self.sources.prefetch(&remote);
+        }
+    }
+
+    fn gathers(&self) -> bool {
+        true
+    }
+}

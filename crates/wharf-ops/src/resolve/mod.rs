@@ -1,0 +1,256 @@
+//! Resolves a workspace: first everything for the lockfile, then what one command really needs.
+
+pub mod features;
+mod index;
+pub mod lock;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use wharf_core::manifest::{PatchTarget, ResolverVersion};
+use wharf_core::source::CRATES_IO;
+use wharf_core::{Package, PackageId, PackageIdSpec, PartialVersion, Resolution, SourceId};
+use wharf_resolve::{
+    Conflict, LockedGraph, LockedPackage, Patch, PreciseVersion, Problem, Replace, RequestedFeatures, Root,
+    RustVersionPolicy, VersionOrder,
+};
+use wharf_sources::Sources;
+
+pub use features::CliFeatures;
+pub use lock::{Found, LockPolicy};
+
+use crate::failure::{Failure, Result};
+use crate::workspace::Workspace;
+
+use index::WorkspaceIndex;
+
+/// How a workspace is resolved.
+#[derive(Clone, Debug)]
+pub struct ResolveOptions {
+    /// What may happen to the lockfile.
+    pub lock: LockPolicy,
+    /// Newest or oldest first.
+    pub order: VersionOrder,
+    /// Whether candidates that support the members' `rust-version` (or this toolchain) go first; `None` follows
+    /// the workspace's resolver version.
+    pub prefer_rust_version: Option<bool>,
+    /// The version of the compiler, for members that state no `rust-version`.
+    pub rustc: Option<PartialVersion>,
+    /// What forbids the network, for a hint when something is not found.
+    pub offline: Option<&'static str>,
+    /// `[patch]` of configuration; goes before the manifest's.
+    pub patches: Vec<wharf_core::manifest::Patch>,
+}
+
+/// What of the lockfile may move.
+#[derive(Clone, Debug)]
+pub enum Unlock {
+    /// Nothing that still fits.
+    Nothing,
+    /// Everything.
+    Everything,
+    /// These packages, and those that `update --precise` names a version for.
+    Packages {
+        /// Ids of the previous resolution.
+        ids: BTreeSet<PackageId>,
+        /// Wanted versions.
+        precise: Vec<PreciseVersion>,
+        /// Git sources pinned by `--precise`.
+        git: Vec<SourceId>,
+    },
+}
+
+/// The whole graph of a workspace.
+pub struct Resolved {
+    /// Every member with every feature, for every platform.
+    pub whole: Resolution,
+    /// The lockfile before.
+    pub previous: Option<Found>,
+    /// The previous graph with ids.
+    pub locked: LockedGraph,
+    /// Whether the lockfile was (or would be) written.
+    pub changed: bool,
+}
+
+/// Resolves every member with all its features and writes the lockfile, as `policy` allows.
+pub fn resolve_workspace(
+    workspace: &Workspace,
+    sources: &Sources,
+    options: &ResolveOptions,
+    unlock: &Unlock,
+) -> Result<Resolved> {
+    let resolved = resolve_unwritten(workspace, sources, options, unlock)?;
+    let changed = lock::write(workspace, &resolved.whole, resolved.previous.as_ref(), options.lock)?;
+    Ok(Resolved { changed, ..resolved })
+}
+
+/// As [`resolve_workspace`], but the lockfile is left as it is.
+pub fn resolve_unwritten(
+    workspace: &Workspace,
+    sources: &Sources,
+    options: &ResolveOptions,
+    unlock: &Unlock,
+) -> Result<Resolved> {
+    let previous = match options.lock {
+        LockPolicy::Ignore => None,
+        _ => lock::read(workspace)?,
+    };
+    let extra: Vec<_> = options.patches.iter().map(|patch| patch.dependency.clone()).collect();
+    let locked =
+        previous.as_ref().map(|found| lock::graph(&found.lockfile, workspace, &extra)).unwrap_or_default();
+    let everything = |member: &Arc<Package>| Root {
+        summary: member.manifest.summary.clone(),
+        features: RequestedFeatures::everything(),
+        dev_dependencies: true,
+    };
+    let mut problem = problem(workspace, options, workspace.members().map(everything).collect())?;
+    problem.locked = locked.clone();
+    apply(unlock, &mut problem);
+    let index = WorkspaceIndex::new(workspace, sources);
+    let whole = wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
+    Ok(Resolved { whole, previous, locked, changed: false })
+}
+
+/// Resolves for some members with some features, keeping to what `whole` chose.
+pub fn resolve_members(
+    workspace: &Workspace,
+    sources: &Sources,
+    options: &ResolveOptions,
+    whole: &Resolution,
+    members: &[(Arc<Package>, RequestedFeatures)],
+    dev_dependencies: bool,
+) -> Result<Resolution> {
+    let roots = members
+        .iter()
+        .map(|(package, features)| Root {
+            summary: package.manifest.summary.clone(),
+            features: features.clone(),
+            dev_dependencies,
+        })
+        .collect();
+    let mut problem = problem(workspace, options, roots)?;
+    problem.locked = graph_of(whole);
+    let index = WorkspaceIndex::new(workspace, sources);
+    wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))
+}
+
+/// A resolution as the lock of another one.
+fn graph_of(resolution: &Resolution) -> LockedGraph {
+    let original = |id: &PackageId| {
+        resolution
+            .replacements
+            .iter()
+            .find(|(_, replacement)| *replacement == id)
+            .map_or_else(|| id.clone(), |(original, _)| original.clone())
+    };
+    LockedGraph {
+        packages: resolution
+            .packages
+            .iter()
+            .map(|(id, package)| LockedPackage {
+                id: id.clone(),
+                dependencies: package.edges.iter().map(|edge| original(&edge.to)).collect(),
+                checksum: package.checksum.clone(),
+                keep: true,
+            })
+            .collect(),
+        unused_patches: resolution.unused_patches.clone(),
+        replacements: resolution.replacements.clone(),
+        default_branch_may_be_master: false,
+        without_checksums: false,
+    }
+}
+
+fn problem(workspace: &Workspace, options: &ResolveOptions, roots: Vec<Root>) -> Result<Problem> {
+    let mut problem = Problem::new(roots);
+    problem.members = workspace.members().map(|member| member.manifest.summary.clone()).collect();
+    problem.order = options.order;
+    problem.rust_version = rust_version_policy(workspace, options);
+    for patch in options.patches.iter().chain(workspace.patches()) {
+        problem.patches.push(Patch {
+            target: patch_target(workspace, &patch.target)?,
+            dependency: patch.dependency.clone(),
+        });
+    }
+    let replaces = workspace.replaces().iter();
+    problem.replaces = replaces
+        .map(|(spec, dependency): &(PackageIdSpec, _)| Replace {
+            spec: spec.clone(),
+            dependency: dependency.clone(),
+        })
+        .collect();
+    Ok(problem)
+}
+
+fn patch_target(workspace: &Workspace, target: &PatchTarget) -> Result<SourceId> {
+    match target {
+        PatchTarget::Registry(name) if name == CRATES_IO => Ok(SourceId::crates_io()),
+        PatchTarget::Registry(name) => workspace.loader().registry(name).ok_or_else(|| {
+            Failure::new(format!("[patch] entry `{name}` should be a URL or registry name"))
+                .help(format!("name a registry that `[registries.{name}]` configures, or give a URL"))
+        }),
+        PatchTarget::Url(url) => match workspace.loader().registry(url) {
+            Some(registry) => Ok(registry),
+            None => SourceId::for_registry(url).map_err(|error| {
+                Failure::from(error)
+                    .context(format!("[patch] entry `{url}` should be a URL or registry name"))
+            }),
+        },
+    }
+}
+
+fn rust_version_policy(workspace: &Workspace, options: &ResolveOptions) -> RustVersionPolicy {
+    let prefer = options.prefer_rust_version.unwrap_or_else(|| workspace.resolver() == ResolverVersion::V3);
+    if !prefer {
+        return RustVersionPolicy::Ignore;
+    }
+    let mut stated: Vec<PartialVersion> = workspace
+        .members()
+        .filter_map(|member| member.manifest.rust_version.as_ref())
+        .map(|version| version.to_partial())
+        .collect();
+    if stated.is_empty() {
+        stated.extend(options.rustc.clone());
+    }
+    if stated.is_empty() { RustVersionPolicy::Ignore } else { RustVersionPolicy::Prefer(stated) }
+}
+
+fn apply(unlock: &Unlock, problem: &mut Problem) {
+    match unlock {
+        Unlock::Nothing => {}
+        Unlock::Everything => {
+            for package in &mut problem.locked.packages {
+                package.keep = false;
+            }
+            problem.locked.unused_patches.clear();
+        }
+        Unlock::Packages { ids, precise, git } => {
+            for package in &mut problem.locked.packages {
+                if ids.contains(&package.id) {
+                    package.keep = false;
+                }
+                if let Some(pinned) = git.iter().find(|source| source.same_place(package.id.source()))
+                    && ids.contains(&package.id)
+                {
+                    package.id = package.id.with_source(pinned.clone());
+                    package.keep = true;
+                }
+            }
+            problem.precise.clone_from(precise);
+        }
+    }
+}
+
+fn told(conflict: Conflict, options: &ResolveOptions) -> Failure {
+    let help = conflict.help();
+    let mut failure = Failure::from(conflict);
+    if let Some(help) = help {
+        failure = failure.help(help);
+    }
+    if let Some(because) = options.offline {
+        failure = failure.help(format!(
+            "{because} keeps the network out, and what is on disk may be too little: retry without it"
+        ));
+    }
+    failure
+}

@@ -1,0 +1,82 @@
+//! From configuration to what a plan needs beside packages and compiler.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wharf_core::CrateType;
+use wharf_plan::{Diagnostics, IncrementalPolicy, Settings};
+
+use crate::config::Config;
+use crate::failure::Result;
+use crate::workspace::{Places, Workspace};
+
+/// What the command line says of a build beside packages and targets.
+#[derive(Clone, Debug)]
+pub struct BuildFlags {
+    /// The value of `CARGO`: this program.
+    pub cargo: PathBuf,
+    /// How many commands at once.
+    pub jobs: usize,
+    /// How diagnostics are rendered.
+    pub diagnostics: Diagnostics,
+    /// `-vv`
+    pub all_warnings: bool,
+    /// `rustc -- …`, `rustdoc -- …`
+    pub root_args: Vec<String>,
+    /// `rustc --crate-type`
+    pub root_crate_types: Vec<CrateType>,
+    /// `doc --document-private-items`
+    pub document_private_items: bool,
+    /// Not `--ignore-rust-version`.
+    pub check_rust_version: bool,
+    /// `--artifact-dir`
+    pub artifact_dir: Option<PathBuf>,
+}
+
+/// Settles everything for one workspace.
+pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Result<Settings> {
+    let wharf_home = config.env().wharf_home(config.cwd())?;
+    Ok(Settings {
+        workspace_root: workspace.root().to_owned(),
+        target_dir: workspace.target_dir().to_owned(),
+        wharf_home,
+        cargo: flags.cargo,
+        jobs: flags.jobs,
+        base_env: config.env().variables().clone(),
+        env: config.env_table()?,
+        diagnostics: flags.diagnostics,
+        all_warnings: flags.all_warnings,
+        incremental: match incremental(config)? {
+            Some(true) => IncrementalPolicy::Always,
+            _ => IncrementalPolicy::WhenEdited,
+        },
+        root_args: flags.root_args,
+        root_crate_types: flags.root_crate_types,
+        document_private_items: flags.document_private_items,
+        check_rust_version: flags.check_rust_version,
+        primary_rustc: None,
+        artifact_dir: flags.artifact_dir,
+        costs: Arc::new(BTreeMap::new()),
+    })
+}
+
+/// `CARGO_INCREMENTAL`, else `build.incremental`.
+pub fn incremental(config: &Config) -> Result<Option<bool>> {
+    match config.env().get("CARGO_INCREMENTAL") {
+        Some(value) => Ok(Some(value == "1")),
+        None => Ok(config.build()?.incremental),
+    }
+}
+
+/// Where a workspace keeps things, by flags, environment and configuration.
+pub fn places(config: &Config, target_dir: Option<&Path>, lockfile: Option<&Path>) -> Result<Places> {
+    let target_dir = match target_dir {
+        Some(dir) => Some(config.cwd().join(dir)),
+        None => match config.env().get_filled("CARGO_TARGET_DIR") {
+            Some(dir) => Some(config.cwd().join(dir)),
+            None => config.build()?.target_dir,
+        },
+    };
+    Ok(Places { target_dir, lockfile: lockfile.map(|path| config.cwd().join(path)) })
+}
