@@ -298,8 +298,8 @@ where
     }
 
     fn finished(&mut self, action: ActionId, outcome: Outcome, made: Arc<Made>, took: Duration) {
-        self.results[action.0] = ActionResult::Done(outcome, made);
-        (self.events)(Event::Finished { action, outcome, took });
+        self.results[action.0] = ActionResult::Done(outcome, Arc::clone(&made));
+        (self.events)(Event::Finished { action, outcome, made, took });
         if !self.early[action.0] {
             self.meet(action, Stage::Early);
         }

@@ -56,6 +56,8 @@ pub enum Event {
         action: ActionId,
         /// How they came there.
         outcome: Outcome,
+        /// What they are.
+        made: Arc<Made>,
         /// How long the command ran; for what did not run now, how long it took to put the outputs in place.
         took: Duration,
     },

@@ -93,7 +93,6 @@ pub fn graph(lockfile: &Lockfile, workspace: &Workspace, extra: &[Dependency]) -
         })
         .collect();
     graph.default_branch_may_be_master = lockfile.version < LockVersion::V3;
-    graph.without_checksums = lockfile.packages.iter().all(|package| package.checksum.is_none());
     graph
 }
 

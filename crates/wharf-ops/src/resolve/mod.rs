@@ -157,7 +157,6 @@ fn graph_of(resolution: &Resolution) -> LockedGraph {
         unused_patches: resolution.unused_patches.clone(),
         replacements: resolution.replacements.clone(),
         default_branch_may_be_master: false,
-        without_checksums: false,
     }
 }
 

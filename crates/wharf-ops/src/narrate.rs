@@ -1,0 +1,338 @@
+//! Turns events about actions into notes about packages: the one stream that terminal, JSON and tests read.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Deserialize;
+use wharf_base::process::Command;
+use wharf_core::PackageId;
+use wharf_exec::{ActionId, Change, Event, Failure, Made, Outcome, Stream};
+use wharf_plan::{Mode, Plan, ScriptMessage, Unit, UnitId};
+
+/// Something about a package or unit.
+#[derive(Debug)]
+pub enum Note<'p> {
+    /// The first unit of a package is compiled, checked or documented.
+    Working {
+        /// `Compiling`, `Checking`, `Documenting`.
+        verb: &'static str,
+        /// The unit.
+        unit: &'p Unit,
+    },
+    /// Nothing of a package had to be done.
+    Fresh {
+        /// A unit of it.
+        unit: &'p Unit,
+    },
+    /// A unit is done again because something changed.
+    Dirty {
+        /// The unit.
+        unit: &'p Unit,
+        /// What changed.
+        why: Vec<Change>,
+    },
+    /// A command starts.
+    Command {
+        /// Its unit.
+        unit: &'p Unit,
+        /// The command.
+        command: Arc<Command>,
+    },
+    /// The compiler wrote a diagnostic.
+    Diagnostic {
+        /// Its unit.
+        unit: &'p Unit,
+        /// The compiler's line of JSON.
+        json: String,
+        /// The same, as far as people care; `None` for lines that are no diagnostics.
+        diagnostic: Option<Diagnostic>,
+    },
+    /// The compiler wrote something else.
+    Text {
+        /// Its unit.
+        unit: &'p Unit,
+        /// Where to.
+        stream: Stream,
+        /// The line.
+        line: String,
+    },
+    /// A build script says something to people.
+    Script {
+        /// Its unit.
+        unit: &'p Unit,
+        /// What it says.
+        message: ScriptMessage,
+    },
+    /// A unit is done.
+    Done {
+        /// Its id, to ask the plan for its files.
+        id: UnitId,
+        /// The unit.
+        unit: &'p Unit,
+        /// Whether nothing ran.
+        fresh: bool,
+        /// What its diagnostics came to.
+        counts: Counts,
+        /// What it made.
+        made: Arc<Made>,
+        /// How long it took.
+        took: Duration,
+    },
+    /// A unit failed.
+    Failed {
+        /// The unit.
+        unit: &'p Unit,
+        /// Why.
+        failure: Arc<Failure>,
+        /// What its diagnostics came to.
+        counts: Counts,
+    },
+    /// How far everything is.
+    Progress(Progress),
+}
+
+/// A diagnostic of the compiler, as far as people care.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Diagnostic {
+    /// As the compiler renders it, with colours.
+    #[serde(default)]
+    pub rendered: Option<String>,
+    /// The sentence alone.
+    pub message: String,
+    /// `error`, `warning`, …
+    pub level: String,
+    #[serde(default)]
+    children: Vec<Child>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Child {
+    #[serde(default)]
+    spans: Vec<Span>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+struct Span {
+    suggestion_applicability: Option<String>,
+}
+
+impl Diagnostic {
+    /// Whether the compiler offers a correction that needs no thought.
+    pub fn is_fixable(&self) -> bool {
+        let mut spans = self.children.iter().flat_map(|child| &child.spans);
+        spans.any(|span| span.suggestion_applicability.as_deref() == Some("MachineApplicable"))
+    }
+
+    /// Whether this only sums up what went before, which is done here better.
+    pub fn is_summary(&self) -> bool {
+        self.message.starts_with("aborting due to")
+            || self.message.ends_with("warning emitted")
+            || self.message.ends_with("warnings emitted")
+    }
+}
+
+/// How many diagnostics a unit has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Errors.
+    pub errors: usize,
+    /// Warnings.
+    pub warnings: usize,
+    /// Warnings that another unit has shown already.
+    pub duplicates: usize,
+    /// Warnings that `fix` could correct.
+    pub fixable: usize,
+}
+
+/// How far a build is.
+#[derive(Clone, Debug)]
+pub struct Progress {
+    /// Actions that are done.
+    pub done: usize,
+    /// All of them.
+    pub total: usize,
+    /// What is running, oldest first.
+    pub running: Vec<String>,
+}
+
+/// The fold.
+pub struct Narrator<'p> {
+    plan: &'p Plan,
+    left: HashMap<PackageId, usize>,
+    compiled: HashSet<PackageId>,
+    documented: HashSet<PackageId>,
+    counts: HashMap<ActionId, Counts>,
+    said: HashMap<ActionId, Vec<ScriptMessage>>,
+    shown: HashSet<String>,
+    running: Vec<ActionId>,
+    done: usize,
+}
+
+impl<'p> Narrator<'p> {
+    /// Nothing has happened yet.
+    pub fn new(plan: &'p Plan) -> Self {
+        let mut left = HashMap::new();
+        for action in 0..plan.graph.actions.len() {
+            let unit = plan.unit(plan.unit_of(ActionId(action)));
+            *left.entry(unit.id().clone()).or_default() += 1;
+        }
+        Self {
+            plan,
+            left,
+            compiled: HashSet::new(),
+            documented: HashSet::new(),
+            counts: HashMap::new(),
+            said: HashMap::new(),
+            shown: HashSet::new(),
+            running: Vec::new(),
+            done: 0,
+        }
+    }
+
+    /// Tells what an event means.
+    pub fn tell(&mut self, event: Event, sink: &mut dyn FnMut(Note<'p>)) {
+        match event {
+            Event::Started { action, why, command, incremental: _ } => {
+                self.running.push(action);
+                self.started(action, why, command, sink);
+            }
+            Event::Early { .. } | Event::NotKept { .. } => {}
+            Event::Line { action, stream, line, replayed: _ } => self.line(action, stream, line, sink),
+            Event::Finished { action, outcome, made, took } => {
+                self.ended(action);
+                let id = self.plan.unit_of(action);
+                let unit = self.plan.unit(id);
+                let left = self.left.get_mut(unit.id()).map_or(0, |left| {
+                    *left -= 1;
+                    *left
+                });
+                let fresh = outcome != Outcome::Ran;
+                if fresh
+                    && left == 0
+                    && !self.documented.contains(unit.id())
+                    && self.compiled.insert(unit.id().clone())
+                {
+                    sink(Note::Fresh { unit });
+                }
+                self.script_said(action, made.stdout.as_deref(), sink);
+                let counts = self.counts.remove(&action).unwrap_or_default();
+                sink(Note::Done { id, unit, fresh, counts, made, took });
+            }
+            Event::Failed { action, failure, took: _ } => {
+                self.ended(action);
+                let unit = self.plan.unit(self.plan.unit_of(action));
+                for message in self.said.remove(&action).unwrap_or_default() {
+                    sink(Note::Script { unit, message });
+                }
+                let counts = self.counts.remove(&action).unwrap_or_default();
+                sink(Note::Failed { unit, failure, counts });
+            }
+            Event::Tick => {}
+        }
+        sink(Note::Progress(self.progress()));
+    }
+
+    fn started(
+        &mut self,
+        action: ActionId,
+        why: Vec<Change>,
+        command: Arc<Command>,
+        sink: &mut dyn FnMut(Note<'p>),
+    ) {
+        let unit = self.plan.unit(self.plan.unit_of(action));
+        let first = if unit.mode == Mode::Doc {
+            self.documented.insert(unit.id().clone())
+        } else {
+            self.compiled.insert(unit.id().clone())
+        };
+        if first {
+            if !why.iter().all(|change| matches!(change, Change::NeverBuilt | Change::AlwaysRuns)) {
+                sink(Note::Dirty { unit, why });
+            }
+            // A build script's run counts as compiling its package.
+            sink(Note::Working { verb: unit.verb().unwrap_or("Compiling"), unit });
+        }
+        sink(Note::Command { unit, command });
+    }
+
+    fn line(&mut self, action: ActionId, stream: Stream, line: String, sink: &mut dyn FnMut(Note<'p>)) {
+        let unit = self.plan.unit(self.plan.unit_of(action));
+        if unit.mode == Mode::RunScript {
+            match ScriptMessage::of_line(&line).filter(|_| stream == Stream::Out) {
+                Some(message) => {
+                    self.said.entry(action).or_default().push(message);
+                }
+                None => sink(Note::Text { unit, stream, line }),
+            }
+            return;
+        }
+        if stream == Stream::Out || !line.starts_with('{') {
+            sink(Note::Text { unit, stream, line });
+            return;
+        }
+        let diagnostic: Option<Diagnostic> = serde_json::from_str(&line).ok();
+        if let Some(diagnostic) = &diagnostic {
+            self.count(action, diagnostic);
+        }
+        sink(Note::Diagnostic { unit, json: line, diagnostic });
+    }
+
+    /// What a build script says to people belongs to its result, so it is told whether it ran now or not.
+    fn script_said(&mut self, action: ActionId, stdout: Option<&str>, sink: &mut dyn FnMut(Note<'p>)) {
+        self.said.remove(&action);
+        let unit = self.plan.unit(self.plan.unit_of(action));
+        if unit.mode != Mode::RunScript {
+            return;
+        }
+        for message in stdout.into_iter().flat_map(str::lines).filter_map(ScriptMessage::of_line) {
+            sink(Note::Script { unit, message });
+        }
+    }
+
+    fn count(&mut self, action: ActionId, diagnostic: &Diagnostic) {
+        if diagnostic.is_summary() {
+            return;
+        }
+        let counts = self.counts.entry(action).or_default();
+        match diagnostic.level.as_str() {
+            "error" => counts.errors += 1,
+            "warning" => {
+                counts.warnings += 1;
+                let rendered = diagnostic.rendered.clone().unwrap_or_default();
+                if !self.shown.insert(rendered) {
+                    counts.duplicates += 1;
+                } else if diagnostic.is_fixable() {
+                    counts.fixable += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn ended(&mut self, action: ActionId) {
+        self.running.retain(|running| *running != action);
+        self.done += 1;
+    }
+
+    fn progress(&self) -> Progress {
+        let name = |action: &ActionId| {
+            let unit = self.plan.unit(self.plan.unit_of(*action));
+            let name = unit.id().name();
+            match unit.mode {
+                Mode::RunScript => format!("{name}(build)"),
+                _ if unit.target.is_custom_build() => format!("{name}(build.rs)"),
+                Mode::Test => format!("{}(test)", unit.target.name),
+                Mode::Doc => format!("{name}(doc)"),
+                _ if unit.target.is_lib() => name.to_string(),
+                _ if unit.target.is_bin() => format!("{}(bin)", unit.target.name),
+                _ => format!("{}({})", unit.target.name, unit.target.kind.description()),
+            }
+        };
+        Progress {
+            done: self.done,
+            total: self.plan.graph.actions.len(),
+            running: self.running.iter().map(name).collect(),
+        }
+    }
+}
