@@ -1,14 +1,12 @@
 //! Why there is no answer.
 
-use std::fmt;
-
 use semver::Version;
 use wharf_core::package::PackageId;
 use wharf_core::{Dependency, FeatureName, PackageName, SourceId};
 
 use crate::problem::IndexError;
 
-/// Why there is no answer: a story for [`fmt::Display`] (several lines, the first one the summary) and what
+/// Why there is no answer: a story for [`std::fmt::Display`] (several lines, the first one the summary) and what
 /// to do about it in [`Conflict::help`].
 #[derive(Debug)]
 pub struct Conflict {
@@ -255,17 +253,6 @@ pub enum ReplaceProblem {
 impl Conflict {
     pub(crate) fn new(kind: ConflictKind) -> Self {
         Self { kind: Box::new(kind), path: Vec::new() }
-    }
-
-    /// What to do about it, as one line without `help:`.
-    pub fn help(&self) -> Option<String> {
-        None
-    }
-}
-
-impl fmt::Display for Conflict {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}", self.kind)
     }
 }
 

@@ -19,6 +19,7 @@ mod problem;
 mod requirements;
 mod search;
 mod state;
+mod story;
 
 pub use conflict::{Conflict, ConflictKind};
 pub use features::{FeatureRequest, MemberFeatures, activate_features};
