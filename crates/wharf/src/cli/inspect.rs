@@ -1,0 +1,163 @@
+//! Commands that only tell.
+
+use clap::Args;
+
+use super::{FeatureSelection, ManifestOptions};
+
+const COMPILATION: &str = "Compilation Options";
+const PACKAGES: &str = "Package Selection";
+
+/// `locate-project`
+#[derive(Clone, Debug, Default, Args)]
+pub struct LocateProjectArgs {
+    /// The manifest of the workspace's root instead
+    #[arg(long)]
+    pub workspace: bool,
+    /// How to show it
+    #[arg(long, value_name = "FMT", value_parser = ["json", "plain"], ignore_case = true)]
+    pub message_format: Option<String>,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+}
+
+/// `metadata`
+#[derive(Clone, Debug, Default, Args)]
+pub struct MetadataArgs {
+    /// Only dependencies that this platform has
+    #[arg(long, value_name = "TRIPLE")]
+    pub filter_platform: Vec<String>,
+    /// Only the members of the workspace, without fetching dependencies
+    #[arg(long)]
+    pub no_deps: bool,
+    /// Version of the format
+    #[arg(long, value_name = "VERSION", value_parser = ["1"])]
+    pub format_version: Option<String>,
+    /// Which features.
+    #[command(flatten)]
+    pub features: FeatureSelection,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+}
+
+/// `pkgid`
+#[derive(Clone, Debug, Default, Args)]
+pub struct PkgidArgs {
+    /// The package to show, as short as it is unambiguous
+    #[arg(value_name = "SPEC")]
+    pub spec: Option<String>,
+    /// The package to show, as short as it is unambiguous
+    #[arg(short, long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "",
+        conflicts_with = "spec", help_heading = PACKAGES)]
+    pub package: Option<String>,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+}
+
+/// `read-manifest`
+#[derive(Clone, Debug, Default, Args)]
+pub struct ReadManifestArgs {
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+}
+
+/// `version`
+#[derive(Clone, Debug, Default, Args)]
+pub struct VersionArgs {}
+
+/// How lines of `tree` begin.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Prefix {
+    /// With the depth as a number.
+    Depth,
+    /// With lines that show the tree.
+    #[default]
+    Indent,
+    /// With nothing.
+    None,
+}
+
+/// `tree`
+#[derive(Clone, Debug, Args)]
+pub struct TreeArgs {
+    /// Kinds of dependencies to show
+    #[arg(short, long, value_name = "KINDS", value_delimiter = ',', value_parser = [
+        "all", "normal", "build", "dev", "features", "public", "no-normal", "no-build", "no-dev",
+        "no-proc-macro",
+    ])]
+    pub edges: Vec<String>,
+    /// Show what depends on this package
+    #[arg(short, long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "",
+        action = clap::ArgAction::Append)]
+    pub invert: Vec<String>,
+    /// Leave this package and what is below it out
+    #[arg(long, value_name = "SPEC")]
+    pub prune: Vec<String>,
+    /// How many levels to show
+    #[arg(long, value_name = "DEPTH")]
+    pub depth: Option<String>,
+    /// How lines begin
+    #[arg(long, value_name = "PREFIX", value_enum, default_value = "indent")]
+    pub prefix: Prefix,
+    /// Show every occurrence of a package in full
+    #[arg(long)]
+    pub no_dedupe: bool,
+    /// Show only packages that come in several versions (implies -i)
+    #[arg(short, long, alias = "duplicate")]
+    pub duplicates: bool,
+    /// Characters to draw with
+    #[arg(long, value_name = "CHARSET", value_parser = ["utf8", "ascii"])]
+    pub charset: Option<String>,
+    /// How to show a package
+    #[arg(short, long, value_name = "FORMAT", default_value = "{p}")]
+    pub format: String,
+    /// Packages to start from
+    #[arg(short, long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "",
+        action = clap::ArgAction::Append, help_heading = PACKAGES)]
+    pub package: Vec<String>,
+    /// Start from all packages of the workspace
+    #[arg(long, help_heading = PACKAGES)]
+    pub workspace: bool,
+    /// Packages to leave out
+    #[arg(long, value_name = "SPEC", help_heading = PACKAGES)]
+    pub exclude: Vec<String>,
+    /// Which features.
+    #[command(flatten)]
+    pub features: FeatureSelection,
+    /// Only dependencies that this platform has (the host's if not given, `all` for every platform)
+    #[arg(long, value_name = "TRIPLE", num_args = 0..=1, default_missing_value = "",
+        action = clap::ArgAction::Append, help_heading = COMPILATION)]
+    pub target: Vec<String>,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+    /// Old spellings.
+    #[command(flatten)]
+    pub old: OldTreeArgs,
+}
+
+/// What `tree` took before it was a part of Cargo.
+#[derive(Clone, Debug, Default, Args)]
+pub struct OldTreeArgs {
+    /// Now --no-dedupe
+    #[arg(short = 'a', long, hide = true)]
+    pub all: bool,
+    /// Now --target=all
+    #[arg(long, hide = true)]
+    pub all_targets: bool,
+    /// Now -e=no-dev
+    #[arg(long, hide = true)]
+    pub no_dev_dependencies: bool,
+    /// Now --prefix=none
+    #[arg(long, hide = true)]
+    pub no_indent: bool,
+    /// Now --prefix=depth
+    #[arg(long, hide = true)]
+    pub prefix_depth: bool,
+    /// Print the version and exit
+    #[arg(short = 'V', long = "version", id = "tree_version", hide = true)]
+    pub version: bool,
+}

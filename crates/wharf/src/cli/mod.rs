@@ -1,0 +1,188 @@
+//! What can be typed: clap structs, and nothing that acts on them.
+//!
+//! Flags, value names and conflicts are Cargo 1.95's; the help texts are our own.
+
+mod build;
+mod global;
+mod groups;
+mod inspect;
+mod manage;
+
+use std::ffi::OsString;
+
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use build::{
+    BenchArgs, BuildArgs, CheckArgs, CleanArgs, DocArgs, RunArgs, RustcArgs, RustdocArgs, TestArgs,
+};
+pub use global::GlobalArgs;
+pub use groups::{
+    CompileOptions, FeatureSelection, ManifestOptions, OnePackage, PackageSelection, RunTargets, TargetDir,
+    TargetSelection,
+};
+pub use inspect::{
+    LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix, ReadManifestArgs, TreeArgs, VersionArgs,
+};
+pub use manage::{
+    CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
+};
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(
+    about = "Builds, manages and ships Rust packages",
+    disable_version_flag = true,
+    disable_help_subcommand = true,
+    allow_external_subcommands = true,
+    arg_required_else_help = false,
+    max_term_width = 100,
+    override_usage = "<name> [+toolchain] [OPTIONS] [COMMAND]"
+)]
+pub struct Cli {
+    /// Options that stand before or after the command.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// Print the version and exit
+    #[arg(short = 'V', long)]
+    pub version: bool,
+    /// List the commands that can be run
+    #[arg(long)]
+    pub list: bool,
+    /// Explain an error of the compiler at length
+    #[arg(long, value_name = "CODE")]
+    pub explain: Option<String>,
+    /// Change to this directory first (nightly-only)
+    #[arg(short = 'C', value_name = "DIRECTORY")]
+    pub directory: Option<std::path::PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// The commands. Short forms (`b`, `c`, …) are aliases, which users may redefine.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Execute benchmarks
+    Bench(BenchArgs),
+    /// Compile a package and its dependencies
+    Build(BuildArgs),
+    /// Check a package and its dependencies for errors, without making programs
+    Check(CheckArgs),
+    /// Remove what builds have made
+    Clean(CleanArgs),
+    /// Write a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Build the documentation of a package
+    Doc(DocArgs),
+    /// Download the dependencies of a package
+    Fetch(FetchArgs),
+    /// Write the lockfile of a package
+    GenerateLockfile(GenerateLockfileArgs),
+    /// Show help for a command
+    Help(HelpArgs),
+    /// Make a package in a directory that exists
+    Init(InitArgs),
+    /// Show where the manifest is, as JSON
+    LocateProject(LocateProjectArgs),
+    /// Show a package and its resolved dependencies, as JSON
+    Metadata(MetadataArgs),
+    /// Make a package in a new directory
+    New(NewArgs),
+    /// Show the full specification of a package
+    Pkgid(PkgidArgs),
+    /// Show a manifest as JSON (deprecated)
+    ReadManifest(ReadManifestArgs),
+    /// Run a program or an example of a package
+    Run(RunArgs),
+    /// Compile a package, passing arguments to the compiler
+    Rustc(RustcArgs),
+    /// Build the documentation of a package, passing arguments to rustdoc
+    Rustdoc(RustdocArgs),
+    /// Execute unit, integration and documentation tests
+    Test(TestArgs),
+    /// Show the dependencies as a tree
+    Tree(TreeArgs),
+    /// Move the versions in the lockfile
+    Update(UpdateArgs),
+    /// Show version information
+    Version(VersionArgs),
+    /// Anything else: an alias or a program named `cargo-<command>`.
+    #[command(external_subcommand)]
+    External(Vec<OsString>),
+}
+
+impl Cli {
+    /// Reads arguments, the program's name left out. `program` is the name to show in help.
+    ///
+    /// # Errors
+    /// As clap says; asking for help is one of them.
+    pub fn read(program: &str, args: &[OsString]) -> Result<Cli, clap::Error> {
+        let mut command = Cli::command_named(program);
+        let words = std::iter::once(OsString::from(program)).chain(args.iter().cloned());
+        let matches = command.try_get_matches_from_mut(words)?;
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
+
+    /// The command line as a clap command that calls itself `program`.
+    pub fn command_named(program: &str) -> clap::Command {
+        Cli::command()
+            .name(program.to_owned())
+            .bin_name(program.to_owned())
+            .override_usage(format!("{program} [+toolchain] [OPTIONS] [COMMAND]"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<Cli, clap::Error> {
+        let words: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+        Cli::read("wharf", &words)
+    }
+
+    #[test]
+    fn clap_finds_no_fault() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn global_options_stand_anywhere() {
+        let cli = read("-v build --config a=1 -q --config b=2 -vv --locked").unwrap();
+        assert_eq!(cli.global.config, ["a=1", "b=2"]);
+        assert!(cli.global.locked && cli.global.quiet);
+        assert!(cli.global.verbose > 0);
+    }
+
+    #[test]
+    fn selections() {
+        let Some(Command::Build(args)) =
+            read("build -p a -pb --exclude c --bin x --bin -j -2 -r").unwrap().command
+        else {
+            panic!("not a build");
+        };
+        assert_eq!(args.packages.package, ["a", "b"]);
+        assert_eq!(args.targets.bin, ["x", ""]);
+        assert_eq!(args.compile.jobs.as_deref(), Some("-2"));
+        assert!(args.release);
+        assert!(read("build --release --profile x").is_err());
+        assert!(read("build a").is_err());
+    }
+
+    #[test]
+    fn trailing_arguments() {
+        let Some(Command::Run(args)) = read("run --bin x a --flag -p y").unwrap().command else {
+            panic!("not a run");
+        };
+        assert_eq!(args.args, ["a", "--flag", "-p", "y"]);
+        let Some(Command::Test(args)) = read("test name -- --nocapture x").unwrap().command else {
+            panic!("not a test");
+        };
+        assert_eq!((args.name.as_deref(), args.args.len()), (Some("name"), 2));
+        assert!(read("test a b").is_err());
+        let Some(Command::External(words)) = read("nextest run --foo").unwrap().command else {
+            panic!("not external");
+        };
+        assert_eq!(words, ["nextest", "run", "--foo"]);
+    }
+}
