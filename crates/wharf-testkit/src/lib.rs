@@ -5,6 +5,7 @@
 
 mod both;
 mod calls;
+pub mod fixtures;
 mod outcome;
 mod package;
 mod project;

@@ -93,6 +93,11 @@ impl Sandbox {
         self
     }
 
+    /// The toolchain's own `cargo`.
+    pub fn cargo_binary() -> PathBuf {
+        sysroot().join("bin/cargo")
+    }
+
     /// The directory that holds everything.
     pub fn root(&self) -> &Path {
         self.root.path()
@@ -143,7 +148,7 @@ impl Sandbox {
         variables: &[(&str, OsString)],
     ) -> Outcome {
         let binary = match tool {
-            Tool::Cargo => sysroot().join("bin/cargo"),
+            Tool::Cargo => Self::cargo_binary(),
             Tool::Wharf => self.wharf.clone().expect("the test names its wharf with `with_wharf`"),
         };
         let output = Command::new(&binary)
