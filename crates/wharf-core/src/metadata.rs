@@ -135,8 +135,8 @@ pub struct TargetJson<'a> {
     name: &'a str,
     src_path: &'a Path,
     edition: &'static str,
-    #[serde(rename = "required-features", skip_serializing_if = "<[String]>::is_empty")]
-    required_features: &'a [String],
+    #[serde(rename = "required-features", skip_serializing_if = "Option::is_none")]
+    required_features: Option<&'a [String]>,
     doc: bool,
     doctest: bool,
     test: bool,
@@ -212,7 +212,7 @@ impl<'a> TargetJson<'a> {
             name: &target.name,
             src_path: &target.src_path,
             edition: target.edition.as_str(),
-            required_features: &target.required_features,
+            required_features: target.required_features_stated.then_some(&target.required_features),
             doc: target.documented,
             doctest: target.doctest && can_be_doctested(&target.kind),
             test: target.tested,

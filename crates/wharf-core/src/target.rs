@@ -133,6 +133,8 @@ pub struct Target {
     pub src_path: PathBuf,
     /// Features without which it is left out.
     pub required_features: Vec<String>,
+    /// Whether the manifest has `required-features` at all: `metadata` prints an empty list only then.
+    pub required_features_stated: bool,
     /// Whether `test` builds and runs it.
     pub tested: bool,
     /// Whether `bench` builds and runs it.

@@ -2,6 +2,8 @@
 //! does (reference, "Cargo.toml vs Cargo.lock"; formats as in Cargo's `resolver::encode`).
 
 mod read;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::collections::BTreeMap;

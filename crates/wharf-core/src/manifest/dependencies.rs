@@ -196,6 +196,9 @@ impl Dependencies<'_> {
             TomlDependency::Detailed(details) => details,
         };
         self.check(details, name)?;
+        if at.kind == DepKind::Development && details.optional == Some(true) {
+            return Err(Problem::new(format!("dev-dependency `{name}` cannot be optional")));
+        }
         let source = self.source(details, name)?;
         let registry = match (&details.registry, &details.registry_index) {
             (Some(registry), _) => Some(self.registry(registry)?),

@@ -15,6 +15,8 @@ mod package;
 mod patch;
 mod reader;
 mod targets;
+#[cfg(test)]
+mod tests;
 
 pub use document::{Origin, TomlDocument};
 pub use error::{ManifestError, Place};

@@ -194,6 +194,7 @@ pub(super) fn deprecated_underscore(
     let spelled = key.replace('-', "_");
     if edition >= Edition::E2024 {
         return Err(Problem::new(format!("`{spelled}` of {owner} is not supported since edition 2024"))
+            .at([spelled])
             .help(format!("write `{key}`")));
     }
     warnings.push(Warning::plain(match new {

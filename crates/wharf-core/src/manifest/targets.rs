@@ -93,6 +93,7 @@ impl Targets<'_> {
         }
         let mut target = self.plain(toml, target_kind);
         target.required_features = toml.required_features.clone().unwrap_or_default();
+        target.required_features_stated = toml.required_features.is_some();
         target.documented = kind.table == BIN.table;
         target.tested = matches!(kind.table, "bin" | "test");
         target.benched = matches!(kind.table, "bin" | "bench");
@@ -116,6 +117,7 @@ impl Targets<'_> {
             kind,
             src_path: toml.path.as_ref().map(|path| self.root.join(&path.0)).unwrap_or_default(),
             required_features: Vec::new(),
+            required_features_stated: false,
             tested: true,
             benched: true,
             documented: false,

@@ -2,6 +2,8 @@
 
 mod check;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 
