@@ -43,28 +43,35 @@ impl Draft {
     }
 }
 
-/// All drafts, each once.
+/// All drafts, each once. Whether debug information is only a default does not tell two apart: the one that came
+/// first stays, so a unit that was asked for keeps what its profile says.
 #[derive(Default)]
 pub(crate) struct Interner {
     drafts: Vec<Rc<Draft>>,
-    index: HashMap<Rc<Draft>, DraftId>,
+    index: HashMap<Draft, DraftId>,
 }
 
 impl Interner {
     /// The id of a draft, which is kept if it is new.
     pub fn intern(&mut self, draft: Draft) -> DraftId {
-        if let Some(id) = self.index.get(&draft) {
+        let key = Self::key(&draft);
+        if let Some(id) = self.index.get(&key) {
             return *id;
         }
-        let draft = Rc::new(draft);
-        self.drafts.push(Rc::clone(&draft));
-        self.index.insert(draft, self.drafts.len() - 1);
+        self.drafts.push(Rc::new(draft));
+        self.index.insert(key, self.drafts.len() - 1);
         self.drafts.len() - 1
     }
 
     /// The id of a draft that was interned before.
     pub fn find(&self, draft: &Draft) -> Option<DraftId> {
-        self.index.get(draft).copied()
+        self.index.get(&Self::key(draft)).copied()
+    }
+
+    fn key(draft: &Draft) -> Draft {
+        let mut key = draft.clone();
+        key.profile.debuginfo_deferred = false;
+        key
     }
 
     /// The draft with this id.
