@@ -402,10 +402,10 @@ fn canonical_url(kind: &SourceKind, url: &Url) -> String {
         return url.as_str().to_owned();
     }
     let mut url = url.clone();
-    if url.path().ends_with('/') && !url.cannot_be_a_base() {
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.pop_if_empty();
-        }
+    if url.path().ends_with('/')
+        && let Ok(mut segments) = url.path_segments_mut()
+    {
+        segments.pop_if_empty();
     }
     if url.host_str() == Some("github.com") {
         let lower = url.path().to_lowercase();

@@ -139,7 +139,7 @@ impl Reader<'_> {
             features,
             checksum: None,
             links: settled.links.as_deref().map(Into::into),
-            rust_version: rust_version.clone(),
+            rust_version,
             yanked: false,
             published: None,
         };

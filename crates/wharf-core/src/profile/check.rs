@@ -23,15 +23,15 @@ pub fn check(name: &str, table: &TomlProfile) -> Result<Vec<String>, ProfileErro
     if table.inherits.as_deref() == Some("debug") {
         return refuse("`inherits` is \"debug\", but that profile is called \"dev\"".to_owned());
     }
-    if let Some(panic) = &table.panic {
-        if !["unwind", "abort", "immediate-abort"].contains(&panic.as_str()) {
-            return refuse(format!("`panic` is `{panic}`, but can only be \"unwind\" or \"abort\""));
-        }
+    if let Some(panic) = &table.panic
+        && !["unwind", "abort", "immediate-abort"].contains(&panic.as_str())
+    {
+        return refuse(format!("`panic` is `{panic}`, but can only be \"unwind\" or \"abort\""));
     }
-    if let Some(StringOrBool::String(lto)) = &table.lto {
-        if lto == "true" || lto == "false" {
-            return refuse(format!("`lto` is the string \"{lto}\": write {lto} without quotes"));
-        }
+    if let Some(StringOrBool::String(lto)) = &table.lto
+        && (lto == "true" || lto == "false")
+    {
+        return refuse(format!("`lto` is the string \"{lto}\": write {lto} without quotes"));
     }
     Ok(match name {
         "doc" => vec!["profile `doc` has no effect".to_owned()],
