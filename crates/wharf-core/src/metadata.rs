@@ -122,7 +122,7 @@ pub struct DependencyJson<'a> {
     uses_default_features: bool,
     features: Vec<&'a str>,
     target: Option<String>,
-    registry: Option<&'a str>,
+    registry: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<PathBuf>,
 }
@@ -197,7 +197,7 @@ impl<'a> DependencyJson<'a> {
             uses_default_features: fields.default_features,
             features: fields.features.iter().map(|feature| feature.as_str()).collect(),
             target: fields.platform.as_ref().map(ToString::to_string),
-            registry: fields.registry.as_ref().map(|registry| registry.url().as_str()),
+            registry: fields.registry.as_ref().map(|registry| registry.spec_url().to_string()),
             path: fields.source.local_path(),
         }
     }

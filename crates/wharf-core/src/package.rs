@@ -55,7 +55,7 @@ impl PackageId {
     pub fn to_spec(&self) -> PackageIdSpec {
         PackageIdSpec::new(self.0.name.to_string())
             .with_version(self.0.version.clone().into())
-            .with_url(self.0.source.url().clone())
+            .with_url(self.0.source.spec_url())
             .with_kind(self.0.source.kind().clone())
     }
 
@@ -63,7 +63,7 @@ impl PackageId {
     pub fn matches_spec(&self, spec: &PackageIdSpec) -> bool {
         self.0.name == *spec.name()
             && spec.partial_version().is_none_or(|version| version.matches(&self.0.version))
-            && spec.url().is_none_or(|url| url == self.0.source.url())
+            && spec.url().is_none_or(|url| *url == self.0.source.spec_url())
             && spec.kind().is_none_or(|kind| kind == self.0.source.kind())
     }
 
@@ -154,5 +154,31 @@ impl Package {
     /// The directory that holds the manifest.
     pub fn root(&self) -> &Path {
         self.manifest_path.parent().unwrap_or(Path::new("/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn specifications() {
+        for (source, want) in [
+            (
+                "registry+https://github.com/rust-lang/crates.io-index",
+                "registry+https://github.com/rust-lang/crates.io-index#a@1.0.0",
+            ),
+            ("sparse+https://ours.example/", "sparse+https://ours.example/#a@1.0.0"),
+            ("git+https://e.com/b?branch=x#0123", "git+https://e.com/b?branch=x#a@1.0.0"),
+            ("path+file:///w/a", "path+file:///w/a#1.0.0"),
+            ("path+file:///w/b", "path+file:///w/b#a@1.0.0"),
+        ] {
+            let source = SourceId::from_encoded(source).unwrap();
+            let id = PackageId::new("a".parse().unwrap(), "1.0.0".parse().unwrap(), source);
+            assert_eq!(id.to_spec().to_string(), want);
+            assert!(id.matches_spec(&PackageIdSpec::parse(want).unwrap()), "{want}");
+            assert!(id.matches_spec(&PackageIdSpec::parse("a@1").unwrap()));
+            assert!(!id.matches_spec(&PackageIdSpec::parse("a@2").unwrap()));
+        }
     }
 }

@@ -172,6 +172,16 @@ impl SourceId {
         &self.0.url
     }
 
+    /// The URL as package id specifications and `metadata` write it: `sparse+` is part of it.
+    pub fn spec_url(&self) -> Url {
+        match self.0.kind {
+            SourceKind::SparseRegistry => {
+                Url::parse(&format!("sparse+{}", self.0.url)).expect("a longer scheme is a scheme too")
+            }
+            _ => self.0.url.clone(),
+        }
+    }
+
     /// The URL by which ids are compared: no trailing slash or `.git`, lower case on hosts that ignore case.
     pub fn canonical_url(&self) -> &str {
         &self.0.canonical
