@@ -184,7 +184,7 @@ pub enum ConflictKind {
     /// A `[replace]` entry that cannot stand.
     Replace {
         /// The entry's key.
-        spec: wharf_core::PackageIdSpec,
+        spec: Box<wharf_core::PackageIdSpec>,
         /// The entry's value.
         dependency: Dependency,
         /// What is wrong with it.
@@ -247,7 +247,7 @@ pub enum ReplaceProblem {
         replacement: Version,
     },
     /// Another entry fits the same package.
-    Overlap(wharf_core::PackageIdSpec, PackageId),
+    Overlap(Box<wharf_core::PackageIdSpec>, PackageId),
 }
 
 impl Conflict {

@@ -11,6 +11,10 @@ use crate::requirements::{Request, Wanted, requirements};
 impl Catalog<'_> {
     /// Walks and announces. What fails here fails again, with its story, in the search.
     pub fn gather(&mut self) {
+        let locked = self.locks.locked();
+        if !locked.is_empty() {
+            self.index.prefetch_exact(&locked);
+        }
         let mut level: Vec<(PackageIx, Option<Wanted>, usize)> = Vec::new();
         for (position, root) in self.problem.roots.iter().enumerate() {
             level.push((self.add(&root.summary), None, position));

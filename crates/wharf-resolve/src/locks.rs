@@ -90,6 +90,13 @@ impl LockTable {
         self.preferred.contains(id)
     }
 
+    /// All packages that some dependency may be held at, sorted.
+    pub fn locked(&self) -> Vec<PackageId> {
+        let mut ids: Vec<PackageId> = self.dependencies.keys().cloned().collect();
+        ids.sort();
+        ids
+    }
+
     /// The package that a dependency of `parent` is held at. `is_patch` tells whether an id stands in for
     /// the source of the dependency by `[patch]`.
     pub fn find(

@@ -134,7 +134,7 @@ impl<'a> Catalog<'a> {
         };
         let refuse = |problem| {
             Conflict::new(ConflictKind::Replace {
-                spec: entry.spec.clone(),
+                spec: Box::new(entry.spec.clone()),
                 dependency: entry.dependency.clone(),
                 problem,
             })
@@ -163,7 +163,7 @@ impl<'a> Catalog<'a> {
             }));
         }
         if let Some(other) = entries.next() {
-            return Err(refuse(ReplaceProblem::Overlap(other.spec.clone(), id)));
+            return Err(refuse(ReplaceProblem::Overlap(Box::new(other.spec.clone()), id)));
         }
         let by = (!self.id(by).source().same_place(id.source())).then_some(by);
         self.replaced.insert(package, by);

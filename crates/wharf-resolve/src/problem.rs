@@ -33,6 +33,12 @@ pub trait Index {
         let _ = wanted;
     }
 
+    /// Packages that [`Index::exact`] will be asked for: what a lockfile holds, in one batch before anything
+    /// else is announced. What is on disk already needs no look at the network.
+    fn prefetch_exact(&self, wanted: &[PackageId]) {
+        let _ = wanted;
+    }
+
     /// Whether it pays to gather names before asking for them one by one.
     fn gathers(&self) -> bool {
         false

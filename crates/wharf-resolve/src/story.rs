@@ -24,7 +24,7 @@ impl fmt::Display for Conflict {
                 write!(f, "no version of `{}` satisfies `{}`", dependency.name(), dependency.req())?;
                 held(f, locked.as_ref())?;
                 wanted(f, dependency, &self.path)?;
-                offered(f, dependency, versions)
+                offered(f, versions)
             }
             ConflictKind::VersionConflict { dependency, candidates, obstacles } => {
                 write!(f, "no version of `{}` fits beside what others want", dependency.name())?;
@@ -139,9 +139,8 @@ fn held(f: &mut fmt::Formatter<'_>, locked: Option<&Version>) -> fmt::Result {
     }
 }
 
-fn offered(f: &mut fmt::Formatter<'_>, dependency: &Dependency, versions: &[Rejected]) -> fmt::Result {
-    let (yanked, others): (Vec<_>, Vec<_>) =
-        versions.iter().partition(|one| one.yanked && dependency.req().matches(&one.version));
+fn offered(f: &mut fmt::Formatter<'_>, versions: &[Rejected]) -> fmt::Result {
+    let (yanked, others): (Vec<_>, Vec<_>) = versions.iter().partition(|one| one.yanked);
     let texts = |versions: &[&Rejected]| -> Vec<String> {
         versions.iter().map(|one| one.version.to_string()).collect()
     };

@@ -138,3 +138,19 @@ fn a_patch_comes_and_goes() {
     let gone = world("1.1.0").solve_with(|problem| problem.locked = lock(&patched)).unwrap();
     assert_eq!(chosen(&gone), "a 1.1.0");
 }
+
+#[test]
+fn a_lock_that_holds_is_announced_whole() {
+    let hold = locked_by(&old().root("r 0.1.0", &["a ^1", "b ^1"], &[]));
+    let mut world = new().root("r 0.1.0", &["a ^1", "b ^1"], &[]);
+    world.gathers = true;
+    world
+        .solve_with(|problem| {
+            hold(problem);
+            for package in &mut problem.locked.packages {
+                package.keep = package.id.name() != "b";
+            }
+        })
+        .unwrap();
+    assert_eq!(world.announced.borrow()[..], [vec!["a 1.0.0", "r 0.1.0"], vec!["b"], vec!["c"]]);
+}

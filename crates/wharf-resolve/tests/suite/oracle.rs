@@ -55,9 +55,12 @@ fn world(releases: &[Release]) -> World {
     world.root("r 0.1.0", &["a *", "b *"], &[])
 }
 
+/// A name and the part of a version that tells compatible ranges apart.
+type Range = (PackageName, (u64, u64));
+
 /// Whether any choice of at most one version per name and range satisfies all that it leads to.
 fn is_solvable(world: &World) -> bool {
-    let mut ranges: BTreeMap<(PackageName, (u64, u64)), Vec<Option<SharedSummary>>> = BTreeMap::new();
+    let mut ranges: BTreeMap<Range, Vec<Option<SharedSummary>>> = BTreeMap::new();
     for summary in world.packages().iter().filter(|summary| !summary.id.source().is_path()) {
         let version = summary.id.version();
         let range = if version.major > 0 { (version.major, 0) } else { (0, version.minor) };

@@ -304,3 +304,40 @@ fn names_are_announced_level_by_level() {
     check(&world, "a 1.0.0, b 1.0.0, c 1.0.0, d 1.0.0");
     assert_eq!(*world.announced.borrow(), [vec!["a", "b"], vec!["c", "d"]]);
 }
+
+#[test]
+fn deep_traps_are_left_at_once() {
+    // Every way down the chain ends at a package that is not there; trying them all would take 20 to the
+    // power of 60 steps.
+    let mut world = World::new();
+    for depth in 0..60 {
+        let next = if depth == 59 { "missing *".to_owned() } else { format!("trap{} *", depth + 1) };
+        for patch in 0..20 {
+            world = world.add(&format!("trap{depth} 1.0.{patch}"), &[&next], &[]);
+        }
+    }
+    // One candidate that leads nowhere is no reason to fail.
+    let trapped = world.root("r 0.1.0", &["trap0 *"], &[]);
+    let conflict = trapped.solve_with(|problem| problem.effort = 20_000).unwrap_err();
+    assert!(matches!(*conflict.kind, wharf_resolve::ConflictKind::NoMatchingPackage { .. }), "{conflict}");
+}
+
+#[test]
+fn a_trap_beside_a_way_out() {
+    // The newest `way` makes `c` conflict deep below others that have nothing to do with it.
+    let mut world = World::new().plain(&["c 1.0.0", "c 1.1.0"]).add("way 1.0.0", &["c =1.0.0"], &[]).add(
+        "way 1.1.0",
+        &["c =1.1.0"],
+        &[],
+    );
+    for depth in 0..40 {
+        let next = if depth == 39 { "c =1.0.0".to_owned() } else { format!("noise{} *", depth + 1) };
+        for patch in 0..10 {
+            world = world.add(&format!("noise{depth} 1.0.{patch}"), &[&next], &[]);
+        }
+    }
+    let world = world.root("r 0.1.0", &["way *", "noise0 *"], &[]);
+    let resolution = world.solve_with(|problem| problem.effort = 20_000).unwrap();
+    assert!(resolution.get(&id("way 1.0.0")).is_some());
+    assert!(resolution.get(&id("noise39 1.0.9")).is_some());
+}

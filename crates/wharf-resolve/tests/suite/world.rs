@@ -196,6 +196,12 @@ impl Index for World {
         self.announced.borrow_mut().push(wanted.iter().map(|(_, name)| name.to_string()).collect());
     }
 
+    fn prefetch_exact(&self, wanted: &[PackageId]) {
+        self.announced
+            .borrow_mut()
+            .push(wanted.iter().map(|id| format!("{} {}", id.name(), id.version())).collect());
+    }
+
     fn gathers(&self) -> bool {
         self.gathers
     }
