@@ -55,10 +55,9 @@ impl Directory {
     pub fn place(&self, context: &Context, package: &PackageId) -> Result<PathBuf, SourceError> {
         let named = self.manifests.named(context, package.name())?;
         let found = named.iter().find(|found| found.id().version() == package.version());
-        found.map(|found| found.root().to_owned()).ok_or_else(|| SourceError::NoPackage {
-            package: package.clone(),
-            origin: self.served.clone(),
-        })
+        found
+            .map(|found| found.root().to_owned())
+            .ok_or_else(|| SourceError::NoPackage { package: package.clone(), origin: self.served.clone() })
     }
 
     /// Compares every file of a package with its checksum.

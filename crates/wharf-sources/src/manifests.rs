@@ -109,7 +109,9 @@ impl Manifests {
         let mut found = Vec::new();
         let mut failed = None;
         // A virtual manifest holds no package.
-        for place in places.filter(|place| contains(&place.text, b"package") || contains(&place.text, b"project")) {
+        for place in
+            places.filter(|place| contains(&place.text, b"package") || contains(&place.text, b"project"))
+        {
             match read_package(context, &place.dir, &self.source) {
                 Ok(package) => found.push(package),
                 Err(error) => failed = Some(error),
@@ -160,11 +162,7 @@ fn nested(manifest: &TomlManifest) -> Vec<&str> {
     let mut tables: Vec<&Option<Table>> =
         vec![&manifest.dependencies, &manifest.dev_dependencies, &manifest.build_dependencies];
     for platform in manifest.target.iter().flat_map(BTreeMap::values) {
-        tables.extend([
-            &platform.dependencies,
-            &platform.dev_dependencies,
-            &platform.build_dependencies,
-        ]);
+        tables.extend([&platform.dependencies, &platform.dev_dependencies, &platform.build_dependencies]);
     }
     let dependencies = tables.into_iter().flatten().flat_map(BTreeMap::values);
     dependencies

@@ -246,10 +246,7 @@ impl Sources {
                 self.inner.repository(source).packages(self.context())
             }
             SourceKind::Path => Ok(vec![self.path_package(source)?]),
-            _ => Err(SourceError::Unsupported {
-                origin: source.clone(),
-                reason: "cannot list its packages",
-            }),
+            _ => Err(SourceError::Unsupported { origin: source.clone(), reason: "cannot list its packages" }),
         }
     }
 
