@@ -11,6 +11,7 @@ mod failure;
 pub mod metadata;
 pub mod narrate;
 pub mod narrow;
+pub mod new;
 pub mod packages;
 pub mod resolve;
 pub mod settings;

@@ -70,17 +70,6 @@ impl Repository {
         }
     }
 
-    /// The commit that is checked out; `None` if there is none.
-    pub fn head(&self) -> Result<Option<String>, SourceError> {
-        // Wharf and Cargo leave the commit or the name of a branch here; the former needs no process.
-        let head = fs::read_if_exists(&self.git_dir.join("HEAD"))?.unwrap_or_default();
-        let head = String::from_utf8_lossy(&head).trim().to_owned();
-        if head.is_empty() || !head.starts_with("ref:") {
-            return Ok(Some(head).filter(|head| !head.is_empty()));
-        }
-        self.commit("HEAD")
-    }
-
     /// The commit that `revision` leads to; `None` if there is none.
     pub fn commit(&self, revision: &str) -> Result<Option<String>, SourceError> {
         if !self.exists() {

@@ -21,6 +21,8 @@ use crate::sparse::{Answer, Sparse, write_with_dirs};
 
 /// A registry.
 pub(crate) struct Registry {
+    /// The source that ids carry.
+    pub shown: SourceId,
     /// The source that is asked: another one under source replacement, or another protocol for crates.io.
     pub served: SourceId,
     /// The name of its directories below the home.
@@ -63,6 +65,7 @@ impl Registry {
         Ok(Self {
             converter: Mutex::new(Summaries::new(shown.without_precise())),
             cache: index.join(".cache"),
+            shown,
             served,
             dir,
             protocol,

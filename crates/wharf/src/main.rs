@@ -1,5 +1,101 @@
 //! The `wharf` command line: a drop-in for `cargo`.
+//!
+//! Reads what was typed, settles what it means, calls an operation and shows what it returns. Holds no algorithms.
 
+mod aliases;
 mod cli;
+mod commands;
+mod external;
+mod invocation;
+mod session;
+mod settings;
+mod shell;
 
-fn main() {}
+use std::process::ExitCode;
+use std::time::Instant;
+
+use wharf_ops::{Exit, Failure, Result};
+
+use aliases::Expanded;
+use cli::{Cli, Command};
+use invocation::Invocation;
+use session::{Broken, Session};
+use shell::{Shell, ShellOptions};
+
+/// The status of failures that are not of the command line.
+const FAILED: u8 = 101;
+/// The status of a command line that cannot be understood.
+const USAGE: u8 = 1;
+
+fn main() -> ExitCode {
+    let started = Instant::now();
+    let invocation = match Invocation::of_process() {
+        Ok(invocation) => invocation,
+        Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
+    };
+    let program = invocation.program.name();
+    let cli = match Cli::read(program, &invocation.args) {
+        Ok(cli) => cli,
+        Err(error) => return usage(&error),
+    };
+    // Help must come even when configuration is broken.
+    let broken = match &cli.command {
+        Some(Command::Help(_) | Command::Version(_) | Command::Completions(_)) => Broken::Ignore,
+        None => Broken::Ignore,
+        Some(_) => Broken::Refuse,
+    };
+    let global = cli.global.clone();
+    let session = match Session::open(invocation.clone(), global, broken, started) {
+        Ok(session) => session,
+        Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
+    };
+    if cli.directory.is_some() {
+        let failure = Failure::new(
+            "the `-C` flag is unstable, pass `-Z unstable-options` on the nightly channel to enable it",
+        );
+        return end(&session.shell, Err(failure));
+    }
+    let Some(Command::External(words)) = cli.command else {
+        if let Some(name) = &cli.command_name {
+            aliases::warn_of_ignored(name, &session);
+        }
+        return finish(cli, &session);
+    };
+    match aliases::expand(words, &session) {
+        Err(failure) => end(&session.shell, Err(failure)),
+        Ok(Expanded::Usage(error)) => usage(&error),
+        Ok(Expanded::External(words)) => end(&session.shell, external::run(&words, &session)),
+        Ok(Expanded::Cli(cli)) => {
+            // The alias may bring configuration and verbosity of its own.
+            match Session::open(invocation, cli.global.clone(), Broken::Refuse, started) {
+                Ok(session) => finish(*cli, &session),
+                Err(failure) => end(&session.shell, Err(failure)),
+            }
+        }
+    }
+}
+
+fn finish(cli: Cli, session: &Session) -> ExitCode {
+    let result = commands::run(cli, session);
+    session.shell.progress_done();
+    session.tell_warnings();
+    end(&session.shell, result)
+}
+
+/// Shows a failure, if there is one, and turns the result into the status of the process.
+fn end(shell: &Shell, result: Result<()>) -> ExitCode {
+    let Err(failure) = result else { return ExitCode::SUCCESS };
+    shell.failure(&failure);
+    match failure.status() {
+        Exit::Failed => ExitCode::from(FAILED),
+        Exit::Usage => ExitCode::from(USAGE),
+        Exit::Program(status) => ExitCode::from(u8::try_from(status).unwrap_or(FAILED)),
+    }
+}
+
+/// Shows what clap has to say: an error, or the help that was asked for.
+fn usage(error: &clap::Error) -> ExitCode {
+    // Nothing can be told when the stream is gone.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS }
+}

@@ -57,6 +57,9 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// The word that chose the command.
+    #[arg(skip)]
+    pub command_name: Option<String>,
 }
 
 /// The commands. Short forms (`b`, `c`, …) are aliases, which users may redefine.
@@ -120,7 +123,8 @@ impl Cli {
         let mut command = Cli::command_named(program);
         let words = std::iter::once(OsString::from(program)).chain(args.iter().cloned());
         let matches = command.try_get_matches_from_mut(words)?;
-        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+        let cli = Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))?;
+        Ok(Cli { command_name: matches.subcommand_name().map(str::to_owned), ..cli })
     }
 
     /// The command line as a clap command that calls itself `program`.

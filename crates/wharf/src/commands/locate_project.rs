@@ -1,0 +1,24 @@
+//! `locate-project`
+
+use wharf_ops::{Failure, Result, connect, workspace};
+
+use crate::cli::LocateProjectArgs;
+use crate::session::Session;
+
+/// Shows where the manifest is.
+pub fn run(args: &LocateProjectArgs, session: &Session) -> Result<()> {
+    let manifest = workspace::settle_manifest(session.cwd(), args.manifest.manifest_path.as_deref())?;
+    let path = if args.workspace {
+        connect::loader(&session.config)?.root_of(&manifest)?.unwrap_or(manifest)
+    } else {
+        manifest
+    };
+    let Some(text) = path.to_str() else {
+        return Err(Failure::new(format!("the path `{}` is not Unicode, as JSON has to be", path.display())));
+    };
+    match args.message_format.as_deref() {
+        Some(format) if format.eq_ignore_ascii_case("plain") => session.shell.out(text),
+        _ => session.shell.out(serde_json::json!({ "root": text })),
+    }
+    Ok(())
+}

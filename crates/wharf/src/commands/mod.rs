@@ -1,0 +1,61 @@
+//! One file for each command: settle what was typed, call the operation, show what it returns.
+
+mod completions;
+mod explain;
+mod help;
+mod list;
+mod locate_project;
+mod new;
+mod version;
+
+use wharf_ops::{Failure, Result};
+
+use crate::cli::{Cli, Command};
+use crate::session::Session;
+
+/// Does what was typed.
+pub fn run(cli: Cli, session: &Session) -> Result<()> {
+    if session.has_unstable("help") {
+        session.shell.out("Wharf has no unstable flags: it does what stable Cargo does.");
+        return Ok(());
+    }
+    if cli.version {
+        return version::run(session);
+    }
+    if let Some(code) = &cli.explain {
+        return explain::run(code, session);
+    }
+    if cli.list {
+        return list::run(session);
+    }
+    match cli.command {
+        None => help::overview(session),
+        Some(Command::Completions(args)) => completions::run(&args, session),
+        Some(Command::Help(args)) => help::run(&args, session),
+        Some(Command::Init(args)) => new::init(args, session),
+        Some(Command::LocateProject(args)) => locate_project::run(&args, session),
+        Some(Command::New(args)) => new::new(args, session),
+        Some(Command::Version(_)) => version::run(session),
+        Some(Command::Bench(_)) => unavailable("bench"),
+        Some(Command::Build(_)) => unavailable("build"),
+        Some(Command::Check(_)) => unavailable("check"),
+        Some(Command::Clean(_)) => unavailable("clean"),
+        Some(Command::Doc(_)) => unavailable("doc"),
+        Some(Command::Fetch(_)) => unavailable("fetch"),
+        Some(Command::GenerateLockfile(_)) => unavailable("generate-lockfile"),
+        Some(Command::Metadata(_)) => unavailable("metadata"),
+        Some(Command::Pkgid(_)) => unavailable("pkgid"),
+        Some(Command::ReadManifest(_)) => unavailable("read-manifest"),
+        Some(Command::Run(_)) => unavailable("run"),
+        Some(Command::Rustc(_)) => unavailable("rustc"),
+        Some(Command::Rustdoc(_)) => unavailable("rustdoc"),
+        Some(Command::Test(_)) => unavailable("test"),
+        Some(Command::Tree(_)) => unavailable("tree"),
+        Some(Command::Update(_)) => unavailable("update"),
+        Some(Command::External(words)) => crate::external::run(&words, session),
+    }
+}
+
+fn unavailable(command: &str) -> Result<()> {
+    Err(Failure::new(format!("`{command}` is not yet available")))
+}

@@ -1,0 +1,133 @@
+//! What every command works with.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Instant;
+
+use wharf_ops::config::{Config, Env};
+use wharf_ops::{Failure, Result};
+
+use crate::cli::GlobalArgs;
+use crate::invocation::{Invocation, Program};
+use crate::settings::{self, Access};
+use crate::shell::Shell;
+
+/// What every command works with: the terminal, the configuration, and how the program was started.
+pub struct Session {
+    /// How the program was started.
+    pub invocation: Invocation,
+    /// Options of every command.
+    pub global: GlobalArgs,
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// The terminal.
+    pub shell: Arc<Shell>,
+    /// When the program was started.
+    pub started: Instant,
+}
+
+/// What is done when configuration files are broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// The command fails.
+    Refuse,
+    /// The command works without configuration: it is the way to help.
+    Ignore,
+}
+
+impl Session {
+    /// Loads the configuration and sets the terminal up.
+    ///
+    /// # Errors
+    /// If flags contradict each other or the configuration is broken and needed.
+    pub fn open(
+        invocation: Invocation,
+        global: GlobalArgs,
+        broken: Broken,
+        started: Instant,
+    ) -> Result<Session> {
+        let config = load(&invocation, &global, broken)?;
+        let term = match (config.term(), broken) {
+            (Ok(term), _) => term,
+            (Err(_), Broken::Ignore) => Default::default(),
+            (Err(error), Broken::Refuse) => return Err(error.into()),
+        };
+        let shell = Shell::new(settings::shell(&global, term, &config)?);
+        let session =
+            Session { invocation, global, config: Arc::new(config), shell: Arc::new(shell), started };
+        session.tell_warnings();
+        session.check_unstable()?;
+        Ok(session)
+    }
+
+    /// The current directory.
+    pub fn cwd(&self) -> &Path {
+        &self.invocation.cwd
+    }
+
+    /// The environment.
+    pub fn env(&self) -> &Env {
+        &self.invocation.env
+    }
+
+    /// The name that the program goes by.
+    pub fn program(&self) -> Program {
+        self.invocation.program
+    }
+
+    /// What may be changed and reached.
+    ///
+    /// # Errors
+    /// If the configuration is malformed.
+    pub fn access(&self) -> Result<Access> {
+        settings::access(&self.global, &self.config)
+    }
+
+    /// Shows what there is to warn of in the configuration, each warning once.
+    pub fn tell_warnings(&self) {
+        for warning in self.config.take_warnings() {
+            self.shell.warn(warning);
+        }
+    }
+
+    /// Whether unstable features may be used, as for Cargo: on the nightly channel, or when the compiler is told to
+    /// pretend.
+    pub fn allows_unstable(&self) -> bool {
+        let channel = self.env().get("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS");
+        match channel {
+            Some(channel) => matches!(channel, "nightly" | "dev"),
+            None => self.env().get("RUSTC_BOOTSTRAP") == Some("1"),
+        }
+    }
+
+    /// Whether this `-Z` flag was given, with or without a value.
+    pub fn has_unstable(&self, flag: &str) -> bool {
+        self.global.unstable.iter().any(|given| given.split('=').next() == Some(flag))
+    }
+
+    fn check_unstable(&self) -> Result<()> {
+        match self.global.unstable.first() {
+            Some(flag) if !self.allows_unstable() && flag != "help" => Err(Failure::new(
+                "the `-Z` flag is only accepted on the nightly channel of Cargo, but this is the `stable` channel",
+            )
+            .help("leave it out: Wharf does what stable Cargo does")),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn load(invocation: &Invocation, global: &GlobalArgs, broken: Broken) -> Result<Config> {
+    let Invocation { cwd, env, .. } = invocation;
+    let cargo_home = match (env.cargo_home(cwd), broken) {
+        (Ok(home), _) => home,
+        (Err(_), Broken::Ignore) => cwd.join(".cargo"),
+        (Err(error), Broken::Refuse) => return Err(error.into()),
+    };
+    match (Config::load(cwd, &cargo_home, env, &global.config), broken) {
+        (Ok(config), _) => Ok(config),
+        (Err(_), Broken::Ignore) => Ok(Config::empty(cwd, &cargo_home, env)),
+        (Err(error), Broken::Refuse) => {
+            Err(Failure::from(error).context("could not load Cargo configuration"))
+        }
+    }
+}
