@@ -18,6 +18,14 @@ pub struct Call {
     pub variables: BTreeMap<String, String>,
 }
 
+impl Call {
+    /// The crate that was compiled.
+    pub fn crate_name(&self) -> &str {
+        let name = self.arguments.iter().skip_while(|argument| *argument != "--crate-name").nth(1);
+        name.expect("only calls with a crate name are kept")
+    }
+}
+
 impl std::fmt::Display for Call {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.program, self.arguments.join(" "))

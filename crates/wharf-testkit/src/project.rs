@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::both::Both;
+use crate::calls::{Call, Recorder};
 use crate::outcome::Outcome;
 use crate::sandbox::{Sandbox, Tool};
 
@@ -99,6 +100,14 @@ impl Project<'_> {
     pub fn run(&self, tool: Tool, arguments: &str) -> Outcome {
         let words: Vec<&str> = arguments.split_whitespace().collect();
         self.sandbox.run(tool, &self.directory, &words, &[])
+    }
+
+    /// Runs a tool and tells which compilers it called.
+    pub fn recorded(&self, tool: Tool, arguments: &str) -> (Outcome, Vec<Call>) {
+        let recorder = Recorder::new(self.sandbox.root().join("recorder"));
+        let words: Vec<&str> = arguments.split_whitespace().collect();
+        let outcome = self.sandbox.run(tool, &self.directory, &words, &recorder.variables());
+        (outcome, recorder.take(&self.sandbox.normaliser(tool)))
     }
 
     /// Runs `cargo` and `wharf` on equal copies of the project, one after the other at the same path, and
