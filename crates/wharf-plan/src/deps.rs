@@ -157,10 +157,9 @@ impl Builder<'_, '_> {
     fn edges_of_run(&mut self, draft: &Draft, purpose: &Purpose) -> Result<Vec<Edge>, PlanError> {
         let package =
             self.request.package(&draft.id).ok_or_else(|| PlanError::NotFetched(draft.id.clone()))?;
-        if let Some(links) = &package.manifest.summary.links {
-            if self.request.toolchain.info(&draft.kind).links_overrides.contains_key(&**links) {
-                return Ok(Vec::new());
-            }
+        let overrides = &self.request.toolchain.info(&draft.kind).links_overrides;
+        if package.manifest.summary.links.as_ref().is_some_and(|links| overrides.contains_key(&**links)) {
+            return Ok(Vec::new());
         }
         let whom = (purpose.of_script(), CompileKind::Host, Mode::Build);
         Ok(vec![self.edge(draft, &draft.id, &draft.target, whom)?])
@@ -231,7 +230,7 @@ impl Builder<'_, '_> {
             kind: draft.kind.clone(),
             mode: Mode::RunScript,
             features: features.into(),
-            dependencies: Vec::new(),
+            dependencies: None,
         });
         Ok(Some(Edge { to, purpose, extern_name: script.crate_name(), dep_name: None, public: false }))
     }
@@ -252,7 +251,7 @@ impl Builder<'_, '_> {
             kind,
             mode,
             features: features.into(),
-            dependencies: Vec::new(),
+            dependencies: None,
         });
         Ok(Edge { to, purpose, extern_name, dep_name, public })
     }

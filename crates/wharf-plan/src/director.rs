@@ -287,15 +287,20 @@ impl Plan {
                 executable: !is_plain && !file.is_optional(),
             });
         }
-        let name = dep_info_name(unit, &self.hashes[id.0]);
-        let path = dir.join(&name);
-        outputs.push(Output {
-            name,
-            dests: vec![Dest { path, how: Place::Link }],
-            early: false,
-            optional: true,
-            executable: false,
-        });
+        let dep_info = dep_info_name(unit, &self.hashes[id.0]);
+        let mut extra = vec![dep_info.clone()];
+        if unit.root_args.iter().chain(unit.rustflags.iter()).any(|arg| arg.starts_with("--emit")) {
+            let stem = dep_info.trim_end_matches(".d");
+            extra.extend(["s", "ll", "bc", "mir", "o", "rmeta"].map(|kind| format!("{stem}.{kind}")));
+            extra.push(format!("lib{stem}.rmeta"));
+        }
+        for name in extra {
+            if outputs.iter().any(|output| output.name == name) {
+                continue;
+            }
+            let dests = vec![Dest { path: dir.join(&name), how: Place::Link }];
+            outputs.push(Output { name, dests, early: false, optional: true, executable: false });
+        }
         outputs
     }
 
@@ -316,6 +321,7 @@ impl Plan {
                 observed.paths.push(path);
             }
         }
+        observed.paths.extend(self.native_libraries(id));
         for (variable, _) in &info.env {
             let name = format!("env {variable}");
             if !step.recipe.values().iter().any(|(known, _)| *known == name) {
@@ -323,6 +329,35 @@ impl Plan {
             }
         }
         Ok(observed)
+    }
+
+    /// The libraries outside of `OUT_DIR` that build scripts named, wherever the linker may have found them: under
+    /// the names of this kind of system, present or not.
+    fn native_libraries(&self, id: UnitId) -> Vec<std::path::PathBuf> {
+        let unit = self.unit(id);
+        let own = self.script_run(id);
+        let mut paths = Vec::new();
+        for run in &self.reach[id.0].to_link {
+            let Some(output) = self.scripts[run.0].get() else { continue };
+            if !(unit.needs_objects() || Some(*run) == own) {
+                continue;
+            }
+            let out_dir = self.out_dir(*run);
+            for directory in output.library_paths.iter().map(|path| search_directory(path)) {
+                if out_dir.as_ref().is_some_and(|own| directory.starts_with(own)) {
+                    continue;
+                }
+                for library in &output.library_links {
+                    // `[KIND[:MODIFIERS]=]NAME[:RENAME]`
+                    let name = library.rsplit_once('=').map_or(library.as_str(), |(_, name)| name);
+                    let name = name.split_once(':').map_or(name, |(name, _)| name);
+                    for file in [format!("lib{name}.a"), format!("lib{name}.so")] {
+                        paths.push(unit.package.root().join(directory).join(file));
+                    }
+                }
+            }
+        }
+        paths
     }
 
     fn run_step(&self, id: UnitId, done: &Done<'_>) -> Result<Step, StepError> {
@@ -421,17 +456,5 @@ impl Plan {
             cacheable: false,
             jobserver: true,
         })
-    }
-}
-
-/// Text of an argument that does not name the scratch directory.
-#[cfg(test)]
-pub(crate) fn plain(arg: &wharf_exec::Arg) -> String {
-    use wharf_exec::Arg;
-    match arg {
-        Arg::Plain(text) => text.to_string_lossy().into_owned(),
-        Arg::Scratch { before, after } => {
-            format!("{}<out>{}", before.to_string_lossy(), after.to_string_lossy())
-        }
     }
 }

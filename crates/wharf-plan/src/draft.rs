@@ -25,8 +25,8 @@ pub(crate) struct Draft {
     pub mode: Mode,
     pub features: Arc<[FeatureName]>,
     /// The drafts that it depends on, once they are final: two units that differ in nothing else are two all the
-    /// same. Empty before.
-    pub dependencies: Vec<DraftId>,
+    /// same.
+    pub dependencies: Option<Vec<DraftId>>,
 }
 
 impl Draft {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use wharf_core::suggest::closest;
 use wharf_core::{CrateType, PackageId};
 
 /// Why a request cannot be planned.
@@ -286,7 +287,7 @@ fn no_target(error: &PlanError) -> String {
                 text.push_str(&format!("\n    {target}"));
             }
         }
-    } else if let Some(close) = available.keys().find(|known| distance(known, name) <= 3) {
+    } else if let Some(close) = closest(name, available.keys().map(String::as_str)) {
         text.push_str(&format!("\n\nhelp: a target with a similar name exists: `{close}`"));
     } else if !available.is_empty() {
         text.push_str(&format!("\nhelp: available {what} targets:"));
@@ -304,22 +305,6 @@ fn no_target(error: &PlanError) -> String {
     text
 }
 
-/// How many single-character edits lie between two names.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, y) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(x != *y);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
-}
-
 fn rust_version(rustc: &str, packages: &[(String, String)], any_local: bool) -> String {
     let plural = if packages.len() == 1 { "" } else { "s" };
     let mut text = format!("rustc {rustc} is not supported by the following package{plural}:\n");
@@ -334,16 +319,4 @@ fn rust_version(rustc: &str, packages: &[(String, String)], any_local: bool) -> 
         ));
     }
     text.trim_end().to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::distance;
-
-    #[test]
-    fn edits() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "ab"), 2);
-        assert_eq!(distance("same", "same"), 0);
-    }
 }

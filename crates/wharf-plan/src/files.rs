@@ -284,10 +284,9 @@ pub(crate) fn dep_info_name(unit: &Unit, hash: &UnitHash) -> String {
 /// The argument for the root source file and the directory to start in: sources inside of the workspace go by
 /// their path from its root, so that diagnostics and panics name them so.
 pub(crate) fn source_argument(unit: &Unit, workspace_root: &Path) -> (PathBuf, PathBuf) {
-    if unit.is_local() {
-        if let Ok(path) = unit.target.src_path.strip_prefix(workspace_root) {
-            return (path.to_owned(), workspace_root.to_owned());
-        }
+    let inside = unit.target.src_path.strip_prefix(workspace_root);
+    if let Some(path) = inside.ok().filter(|_| unit.is_local()) {
+        return (path.to_owned(), workspace_root.to_owned());
     }
     (unit.target.src_path.clone(), unit.package.root().to_owned())
 }

@@ -22,6 +22,8 @@ pub mod results;
 mod roots;
 pub mod script;
 mod share;
+#[cfg(test)]
+mod tests;
 pub mod unit;
 
 pub use dep_info::DepInfo;

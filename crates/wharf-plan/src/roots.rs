@@ -282,7 +282,7 @@ fn drafts_of(
             target: Arc::clone(&target),
             mode,
             features: Arc::clone(&features),
-            dependencies: Vec::new(),
+            dependencies: None,
         }
     };
     request.kinds.iter().map(|kind| interner.intern(make(kind))).collect()

@@ -144,14 +144,14 @@ impl Sharing<'_> {
             draft.profile.strip = Strip::Deferred(StripLevel::Named("debuginfo".to_owned()));
         }
         if let (true, true, Some(target)) = (for_host, draft.profile.debuginfo_deferred, self.host_target) {
-            let mut probe = Draft { kind: target.clone(), dependencies: Vec::new(), ..draft.clone() };
+            let mut probe = Draft { kind: target.clone(), dependencies: None, ..draft.clone() };
             probe.profile.debuginfo_deferred = false;
             if !self.interner.find(&probe).is_some_and(|id| self.old.contains_key(&id)) {
                 draft.profile.debuginfo = DebugInfo::None;
             }
         }
         draft.profile.debuginfo_deferred = false;
-        draft.dependencies = edges.iter().map(|edge| edge.to).collect();
+        draft.dependencies = Some(edges.iter().map(|edge| edge.to).collect());
         let new = self.interner.intern(draft);
         self.done.insert(id, new);
         self.new.entry(new).or_insert(edges);
