@@ -13,8 +13,8 @@ pub struct GlobalArgs {
     /// Say nothing but errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
-    /// When to use colours [possible values: auto, always, never]
-    #[arg(long, global = true, value_name = "WHEN")]
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_parser = ["auto", "always", "never"])]
     pub color: Option<String>,
     /// Fail if `Cargo.lock` would change
     #[arg(long, global = true, help_heading = MANIFEST)]

@@ -151,7 +151,4 @@ pub struct ManifestOptions {
     /// Path of Cargo.toml
     #[arg(long, value_name = "PATH", help_heading = MANIFEST)]
     pub manifest_path: Option<PathBuf>,
-    /// Path of Cargo.lock (unstable)
-    #[arg(long, value_name = "PATH", help_heading = MANIFEST, hide = true)]
-    pub lockfile_path: Option<PathBuf>,
 }
