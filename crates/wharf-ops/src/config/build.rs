@@ -127,7 +127,7 @@ impl Config {
         let table = Key::from("build");
         self.warn_unused(&table, KEYS)?;
         let key = |name: &str| table.child(name);
-        let path = |name: &str| Ok(self.get_path(&key(name))?.map(|found| found.value));
+        let path = |name: &str| Ok(self.get_path(key(name))?.map(|found| found.value));
         let wrapper = |variable, name| -> Result<Option<PathBuf>> {
             let tool = self.tool(variable, &key(name))?;
             Ok(tool.filter(|path| !path.as_os_str().is_empty()))
@@ -141,10 +141,10 @@ impl Config {
             rustdoc: self.tool("RUSTDOC", &key("rustdoc"))?,
             target: self.build_target(&key("target"))?,
             target_dir: self.target_dir(&key("target-dir"))?,
-            build_dir: self.get_string(&key("build-dir"))?,
+            build_dir: self.get_string(key("build-dir"))?,
             incremental: match self.env().get("CARGO_INCREMENTAL") {
                 Some(text) => Some(text == "1"),
-                None => self.get_bool(&key("incremental"))?.map(|found| found.value),
+                None => self.get_bool(key("incremental"))?.map(|found| found.value),
             },
             dep_info_basedir: path("dep-info-basedir")?,
             warnings: self.get_choice(&key("warnings"), &choices)?.map(|found| found.value),

@@ -138,10 +138,10 @@ impl Config {
                 Kind::String(value) => (value.into(), false),
                 Kind::Table(_) => {
                     let value = self
-                        .get_string(&key.child("value"))?
+                        .get_string(key.child("value"))?
                         .ok_or_else(|| ConfigError::invalid(&key, &entry.definition, "`value` is missing"))?;
                     let flag = |name| -> Result<bool> {
-                        Ok(self.get_bool(&key.child(name))?.is_some_and(|flag| flag.value))
+                        Ok(self.get_bool(key.child(name))?.is_some_and(|flag| flag.value))
                     };
                     let value = if flag("relative")? {
                         value.path(self.cwd()).into_os_string()

@@ -6,6 +6,9 @@ use std::str::FromStr;
 use super::value::is_replaced_list;
 use super::{Config, ConfigError, Definition, Key, Kind, Result, Sourced, Value};
 
+/// A program, resolved as [`Config::get_program`] does, and its arguments.
+pub type ProgramAndArgs = (PathBuf, Vec<String>);
+
 impl Config {
     /// The value in files and arguments, the environment left out.
     pub(super) fn stored(&self, key: &Key) -> Result<Option<&Value>> {
@@ -18,7 +21,7 @@ impl Config {
     }
 
     /// The environment's say on a key.
-    pub(super) fn from_environment(&self, key: &Key) -> Option<(&str, Definition)> {
+    pub(super) fn environment_says(&self, key: &Key) -> Option<(&str, Definition)> {
         let text = self.env.get(key.variable());
         if text.is_none()
             && let Some(actual) = self.misspelled.get(key.variable())
@@ -36,7 +39,7 @@ impl Config {
     pub fn get(&self, key: impl Into<Key>) -> Result<Option<Value>> {
         let key = key.into();
         let stored = self.stored(&key)?;
-        let Some((text, definition)) = self.from_environment(&key) else { return Ok(stored.cloned()) };
+        let Some((text, definition)) = self.environment_says(&key) else { return Ok(stored.cloned()) };
         match stored {
             Some(Value { kind: Kind::List(_), .. }) => {
                 let list = self.get_list(&key)?;
@@ -130,7 +133,7 @@ impl Config {
             Some(other) => return Err(other.mismatch(&key, EXPECTED)),
         }
         let mut definition = stored.map(|value| value.definition.clone());
-        if let Some((text, environment)) = self.from_environment(&key) {
+        if let Some((text, environment)) = self.environment_says(&key) {
             let alone = is_replaced_list(&key);
             let wins = definition.as_ref().is_none_or(|definition| environment.outranks(definition));
             if alone && wins {
@@ -149,14 +152,14 @@ impl Config {
     }
 
     /// A program and its arguments, as an array or as words.
-    pub fn get_command(&self, key: impl Into<Key>) -> Result<Option<Sourced<(PathBuf, Vec<String>)>>> {
+    pub fn get_command(&self, key: impl Into<Key>) -> Result<Option<Sourced<ProgramAndArgs>>> {
         let key = key.into();
         let Some(Sourced { value, definition }) = self.get_list(&key)? else { return Ok(None) };
         let mut words = value.into_iter();
         let Some(program) = words.next() else {
             return Err(ConfigError::invalid(&key, &definition, "the program is missing"));
         };
-        let program = Sourced { value: program, definition }.map(|program| program);
+        let program = Sourced { value: program, definition };
         let path = program.program(&self.cwd);
         Ok(Some(Sourced { value: (path, words.collect()), definition: program.definition }))
     }
@@ -204,7 +207,7 @@ impl Config {
         take: impl Fn(&Kind) -> Option<T>,
     ) -> Result<Option<Sourced<T>>> {
         let stored = self.stored(key)?;
-        if let Some((text, definition)) = self.from_environment(key)
+        if let Some((text, definition)) = self.environment_says(key)
             && stored.is_none_or(|value| definition.outranks(&value.definition))
         {
             return match text.parse() {

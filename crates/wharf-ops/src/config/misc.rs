@@ -72,7 +72,7 @@ impl Config {
         if name.is_empty() {
             return Ok(None);
         }
-        let list = self.get_list(&Key::from("alias").child(name))?;
+        let list = self.get_list(Key::from("alias").child(name))?;
         Ok(list.map(|Sourced { value: words, definition }| Alias { words, definition }))
     }
 
@@ -100,10 +100,10 @@ impl Config {
         let choices =
             [("allow", IncompatibleRustVersions::Allow), ("fallback", IncompatibleRustVersions::Fallback)];
         let incompatible = self.get_choice(&table.child("incompatible-rust-versions"), &choices)?;
-        let unification = self.get_string(&table.child("feature-unification"))?;
+        let unification = self.get_string(table.child("feature-unification"))?;
         Ok(ResolverConfig {
             incompatible_rust_versions: incompatible.map(|found| found.value),
-            lockfile_path: self.get_path(&table.child("lockfile-path"))?.map(|found| found.value),
+            lockfile_path: self.get_path(table.child("lockfile-path"))?.map(|found| found.value),
             feature_unification: unification.map(|found| found.value),
         })
     }
@@ -176,6 +176,6 @@ impl Config {
 
     /// `[wharf]`: settings of Wharf's own, which Cargo does not know. Not interpreted here.
     pub fn wharf(&self, name: &str) -> Result<Option<super::Value>> {
-        self.get(&Key::from("wharf").child(name))
+        self.get(Key::from("wharf").child(name))
     }
 }

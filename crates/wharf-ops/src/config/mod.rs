@@ -31,6 +31,7 @@ use wharf_base::fs;
 pub use build::{BuildConfig, Jobs, TemplateRoots, Warnings};
 pub use env::Env;
 pub use flags::{CompilerFlags, FlagKind};
+pub use get::ProgramAndArgs;
 pub use key::Key;
 pub use misc::{Alias, IncompatibleRustVersions, MiscConfig, PatchEntry, ResolverConfig};
 pub use network::{HttpConfig, NetConfig, SslVersions};

@@ -65,9 +65,9 @@ impl Config {
         self.warn_unused(&table, &["retry", "offline", "git-fetch-with-cli", "ssh"])?;
         let known_hosts = self.get_list("net.ssh.known-hosts")?;
         Ok(NetConfig {
-            retry: value(self.get_number(&table.child("retry"))?).unwrap_or(3),
-            offline: value(self.get_bool(&table.child("offline"))?).unwrap_or(false),
-            git_fetch_with_cli: value(self.get_bool(&table.child("git-fetch-with-cli"))?).unwrap_or(false),
+            retry: value(self.get_number(table.child("retry"))?).unwrap_or(3),
+            offline: value(self.get_bool(table.child("offline"))?).unwrap_or(false),
+            git_fetch_with_cli: value(self.get_bool(table.child("git-fetch-with-cli"))?).unwrap_or(false),
             ssh_known_hosts: value(known_hosts).unwrap_or_default(),
         })
     }
@@ -92,18 +92,18 @@ impl Config {
         ];
         self.warn_unused(&table, &known)?;
         let key = |name: &str| table.child(name);
-        let timeout: Option<u64> = value(self.get_number(&key("timeout"))?);
+        let timeout: Option<u64> = value(self.get_number(key("timeout"))?);
         let from_variable = || self.env().get("HTTP_TIMEOUT")?.parse().ok();
         Ok(HttpConfig {
-            proxy: value(self.get_string(&key("proxy"))?),
+            proxy: value(self.get_string(key("proxy"))?),
             timeout: timeout.or_else(from_variable).unwrap_or(30),
-            low_speed_limit: value(self.get_number(&key("low-speed-limit"))?).unwrap_or(10),
-            cainfo: value(self.get_path(&key("cainfo"))?),
-            proxy_cainfo: value(self.get_path(&key("proxy-cainfo"))?),
-            check_revoke: value(self.get_bool(&key("check-revoke"))?),
-            user_agent: value(self.get_string(&key("user-agent"))?),
-            debug: value(self.get_bool(&key("debug"))?).unwrap_or(false),
-            multiplexing: value(self.get_bool(&key("multiplexing"))?).unwrap_or(true),
+            low_speed_limit: value(self.get_number(key("low-speed-limit"))?).unwrap_or(10),
+            cainfo: value(self.get_path(key("cainfo"))?),
+            proxy_cainfo: value(self.get_path(key("proxy-cainfo"))?),
+            check_revoke: value(self.get_bool(key("check-revoke"))?),
+            user_agent: value(self.get_string(key("user-agent"))?),
+            debug: value(self.get_bool(key("debug"))?).unwrap_or(false),
+            multiplexing: value(self.get_bool(key("multiplexing"))?).unwrap_or(true),
             ssl_version: self.ssl_version(&key("ssl-version"))?,
         })
     }
@@ -117,8 +117,8 @@ impl Config {
                 Ok(SslVersions { min, max: None })
             }
             Kind::Table(_) => Ok(SslVersions {
-                min: value(self.get_string(&key.child("min"))?),
-                max: value(self.get_string(&key.child("max"))?),
+                min: value(self.get_string(key.child("min"))?),
+                max: value(self.get_string(key.child("max"))?),
             }),
             _ => Err(found.mismatch(key, "a string or a table with `min` and `max`")),
         }

@@ -80,16 +80,16 @@ impl Config {
 
     fn registry_table(&self, table: &Key) -> Result<RegistryConfig> {
         let key = |name: &str| table.child(name);
-        let index = match self.get_string(&key("index"))? {
+        let index = match self.get_string(key("index"))? {
             Some(index) => Some(self.index_url(&key("index"), index)?),
             None => None,
         };
         Ok(RegistryConfig {
             index,
-            token: self.get_string(&key("token"))?,
-            credential_provider: self.get_list(&key("credential-provider"))?,
-            secret_key: self.get_string(&key("secret-key"))?,
-            protocol: self.get_string(&key("protocol"))?,
+            token: self.get_string(key("token"))?,
+            credential_provider: self.get_list(key("credential-provider"))?,
+            secret_key: self.get_string(key("secret-key"))?,
+            protocol: self.get_string(key("protocol"))?,
         })
     }
 
@@ -98,7 +98,7 @@ impl Config {
     /// # Errors
     /// If the value has the wrong kind.
     pub fn credential_alias(&self, name: &str) -> Result<Option<Vec<String>>> {
-        let list = self.get_list(&Key::from("credential-alias").child(name))?;
+        let list = self.get_list(Key::from("credential-alias").child(name))?;
         Ok(list.map(|found| found.value))
     }
 

@@ -36,7 +36,7 @@ impl Config {
         entries.insert(CRATES_IO.to_owned(), crates_io);
         for name in self.names(&top)? {
             let key = top.child(&name);
-            let replace_with = self.get_string(&key.child("replace-with"))?;
+            let replace_with = self.get_string(key.child("replace-with"))?;
             let id = self.source_id(&name, &key)?;
             let taken = |id: &SourceId| {
                 let mut others = entries.iter().filter(|(other, _)| **other != name && *other != CRATES_IO);
@@ -76,7 +76,7 @@ impl Config {
 
     /// The source that a table describes; `None` if it is crates.io left as it is.
     fn source_id(&self, name: &str, key: &Key) -> Result<Option<SourceId>> {
-        let get = |name: &str| self.get_string(&key.child(name));
+        let get = |name: &str| self.get_string(key.child(name));
         let invalid = |name: &str, found: &Sourced<String>, reason: String| {
             ConfigError::invalid(&key.child(name), &found.definition, reason)
         };

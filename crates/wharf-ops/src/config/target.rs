@@ -52,11 +52,11 @@ impl Config {
     pub fn target(&self, triple: &str, cfgs: &[Cfg]) -> Result<TargetConfig> {
         let own = Key::from("target").child(triple);
         let tables = self.matching_cfg_tables(cfgs)?;
-        let linker = match self.get_program(&own.child("linker"))? {
+        let linker = match self.get_program(own.child("linker"))? {
             Some(linker) => Some(linker.value),
             None => self.only("linker", &tables, |key| self.get_program(key))?,
         };
-        let runner = match self.get_command(&own.child("runner"))? {
+        let runner = match self.get_command(own.child("runner"))? {
             Some(runner) => Some(runner.value),
             None => self.only("runner", &tables, |key| self.get_command(key))?,
         };

@@ -69,7 +69,7 @@ impl Config {
     pub fn term(&self) -> Result<TermConfig> {
         let table = Key::from("term");
         self.warn_unused(&table, &["quiet", "verbose", "color", "hyperlinks", "unicode", "progress"])?;
-        let flag = |name: &str| self.get_bool(&table.child(name));
+        let flag = |name: &str| self.get_bool(table.child(name));
         let value = |found: Option<Sourced<bool>>| found.map(|found| found.value);
         let (quiet, verbose) = (flag("quiet")?, value(flag("verbose")?));
         if let (Some(Sourced { value: true, definition }), Some(true)) = (&quiet, verbose) {
@@ -92,14 +92,14 @@ impl Config {
             [("auto", ProgressWhen::Auto), ("always", ProgressWhen::Always), ("never", ProgressWhen::Never)];
         let key = table.child("when");
         let when = self.get_choice(&key, &choices)?;
-        let width = self.get_number(&table.child("width"))?.map(|found| found.value);
+        let width = self.get_number(table.child("width"))?.map(|found| found.value);
         if let (Some(Sourced { value: ProgressWhen::Always, definition }), None) = (&when, width) {
             return Err(ConfigError::invalid(&key, definition, "`always` needs a `width` beside it"));
         }
         Ok(ProgressConfig {
             when: when.map(|found| found.value).unwrap_or_default(),
             width,
-            term_integration: self.get_bool(&table.child("term-integration"))?.map(|found| found.value),
+            term_integration: self.get_bool(table.child("term-integration"))?.map(|found| found.value),
         })
     }
 }
