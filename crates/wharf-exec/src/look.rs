@@ -86,14 +86,15 @@ pub(crate) fn look_after_run(
     signatures: &Signatures,
     started: i64,
 ) -> Result<Sight, PathBuf> {
-    let look = |path: &PathBuf| -> Result<SeenPath, PathBuf> {
-        let mut eye = Eye { signatures, started: Some(started), changed: None };
+    let look_since = |path: &PathBuf, started: Option<i64>| -> Result<SeenPath, PathBuf> {
+        let mut eye = Eye { signatures, started, changed: None };
         let seen = eye.path(path).map_err(|error| error.path)?;
         match eye.changed {
             Some(changed) => Err(changed),
             None => Ok(SeenPath { path: path.clone(), seen }),
         }
     };
+    let look = |path: &PathBuf| look_since(path, Some(started));
     let look_all = |watch: &TreeWatch| -> Result<SeenTree, PathBuf> {
         let mut eye = Eye { signatures, started: Some(started), changed: None };
         let digest = eye.tree(watch).map_err(|error| error.path)?;
@@ -110,6 +111,9 @@ pub(crate) fn look_after_run(
             return Err(seen.path);
         }
         paths.push(seen);
+    }
+    for path in &observed.made {
+        paths.push(look_since(path, None)?);
     }
     paths.sort_by(|a, b| a.path.cmp(&b.path));
     paths.dedup_by(|a, b| a.path == b.path);

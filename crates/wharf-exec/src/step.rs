@@ -240,6 +240,9 @@ pub struct Observed {
     pub paths: Vec<PathBuf>,
     /// The same, but if one of them is missing, the result is not kept.
     pub must_exist: Vec<PathBuf>,
+    /// What the command itself wrote beside its outputs, in a place that it shares with others: held as it is now, so
+    /// that the result serves only while that is still there.
+    pub made: Vec<PathBuf>,
     /// Directories of which parts do not count.
     pub trees: Vec<TreeWatch>,
     /// Environment variables, set or not. Their values are those of the command's environment.

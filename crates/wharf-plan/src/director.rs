@@ -54,7 +54,7 @@ impl Director for Plan {
         let id = self.unit_of(action);
         match self.unit(id).mode {
             Mode::RunScript => self.observe_run(id, run),
-            Mode::Doc => Ok(Observed::default()),
+            Mode::Doc => Ok(self.observe_doc(id)),
             _ => self.observe_compile(id, step, run),
         }
     }
@@ -422,11 +422,7 @@ impl Plan {
         observed.env = output.rerun_if_env_changed.iter().map(Into::into).collect();
         let says_nothing = output.rerun_if_changed.is_empty() && output.rerun_if_env_changed.is_empty();
         if says_nothing && !is_immutable {
-            observed.trees.push(TreeWatch {
-                root: root.to_owned(),
-                skip: vec![self.settings.target_dir.clone(), root.join(".git"), root.join("target")],
-                skip_holding: Some("Cargo.toml".to_owned()),
-            });
+            observed.trees.push(self.whole_package(unit));
         }
         Ok(observed)
     }
@@ -448,13 +444,33 @@ impl Plan {
                 cwd,
             },
             outputs: Vec::new(),
-            tree: None,
+            tree: Some(TreeOutput { path: self.layout.doc(&unit.kind).join(unit.target.crate_name()) }),
             capture_stdout: false,
             incremental: None,
-            // The directory of documentation belongs to all crates at once: what one left there says nothing of
-            // what is there now.
-            cacheable: false,
+            cacheable: true,
             jobserver: true,
         })
+    }
+
+    /// rustdoc does not tell what it read, so it is the whole package. What it wrote outside of the crate's own
+    /// directory, the search index above all, cannot be taken apart; the crate's sources there stand for it, so that
+    /// a removed directory of documentation is made again.
+    fn observe_doc(&self, id: UnitId) -> Observed {
+        let unit = self.unit(id);
+        let mut observed = Observed::default();
+        observed.made.push(self.layout.doc(&unit.kind).join("src").join(unit.target.crate_name()));
+        if !self.is_immutable(unit) {
+            observed.trees.push(self.whole_package(unit));
+        }
+        observed
+    }
+
+    fn whole_package(&self, unit: &Unit) -> TreeWatch {
+        let root = unit.package.root();
+        TreeWatch {
+            root: root.to_owned(),
+            skip: vec![self.settings.target_dir.clone(), root.join(".git"), root.join("target")],
+            skip_holding: Some("Cargo.toml".to_owned()),
+        }
     }
 }

@@ -155,6 +155,7 @@ impl Director for Scripts<'_> {
             must_exist: join(&spec.must_exist),
             trees: Vec::new(),
             env: spec.env.iter().map(Into::into).collect(),
+            made: Vec::new(),
         })
     }
 }
