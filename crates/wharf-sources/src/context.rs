@@ -26,7 +26,10 @@ impl Context {
         events: Box<dyn Fn(SourceEvent) + Send + Sync>,
     ) -> Self {
         Self {
-            home: CargoHome::new(&options.cargo_home),
+            // Children run in other directories.
+            home: CargoHome::new(
+                std::path::absolute(&options.cargo_home).unwrap_or(options.cargo_home.clone()),
+            ),
             options,
             http: Http::default(),
             reader,

@@ -205,11 +205,7 @@ impl Batch {
         self.widen(response.version());
         match response.status().as_u16() {
             200 => {}
-            401 => {
-                let registry = job.registry.served.clone();
-                let problem = AuthProblem::Rejected;
-                return Outcome::Failed(SourceError::Auth { registry, problem, login_url: None });
-            }
+            401 => return Outcome::Failed(unauthorized(&job.registry)),
             _ => return Outcome::of_status(url, response).await,
         }
         let expected = response.content_length().unwrap_or(0).min(64 << 20);
@@ -285,6 +281,17 @@ fn verify(wanted: &Wanted, got: Sha256) -> Result<(), SourceError> {
         return Ok(());
     }
     Err(SourceError::Checksum { package: wanted.id.clone(), got, want: want.clone() })
+}
+
+fn unauthorized(registry: &Registry) -> SourceError {
+    match &registry.protocol {
+        Protocol::Sparse(sparse) => sparse.rejected(),
+        _ => SourceError::Auth {
+            registry: registry.served.clone(),
+            problem: AuthProblem::Missing,
+            login_url: None,
+        },
+    }
 }
 
 fn unpack_one(context: &Context, job: &Job, bytes: &[u8]) -> Result<(), SourceError> {

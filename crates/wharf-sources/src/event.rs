@@ -79,11 +79,4 @@ pub enum SourceEvent {
         /// What it protects, as Cargo calls it: `package cache`.
         what: &'static str,
     },
-    /// A package is there twice in one git repository; the second is not used.
-    DuplicatePackage {
-        /// The package that is used.
-        package: PackageId,
-        /// The manifest that is not.
-        skipped: std::path::PathBuf,
-    },
 }

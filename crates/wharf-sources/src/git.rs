@@ -70,6 +70,17 @@ impl Repository {
         }
     }
 
+    /// The commit that is checked out; `None` if there is none.
+    pub fn head(&self) -> Result<Option<String>, SourceError> {
+        // Wharf and Cargo leave the commit or the name of a branch here; the former needs no process.
+        let head = fs::read_if_exists(&self.git_dir.join("HEAD"))?.unwrap_or_default();
+        let head = String::from_utf8_lossy(&head).trim().to_owned();
+        if head.is_empty() || !head.starts_with("ref:") {
+            return Ok(Some(head).filter(|head| !head.is_empty()));
+        }
+        self.commit("HEAD")
+    }
+
     /// The commit that `revision` leads to; `None` if there is none.
     pub fn commit(&self, revision: &str) -> Result<Option<String>, SourceError> {
         if !self.exists() {
@@ -135,6 +146,7 @@ fn is_final(error: &process::Error) -> bool {
     let text = String::from_utf8_lossy(stderr).to_lowercase();
     [
         "not found",
+        "not a git repository",
         "does not appear to be a git repository",
         "couldn't find remote ref",
         "does not exist",

@@ -8,16 +8,19 @@
 
 mod chase;
 mod context;
+mod directory;
 mod download;
 mod error;
 mod event;
 mod git;
 mod git_index;
+mod git_source;
 mod home;
 mod http;
 mod ident;
 mod index_cache;
 mod index_file;
+mod manifests;
 mod options;
 mod registry;
 mod sources;

@@ -21,8 +21,6 @@ use crate::sparse::{Answer, Sparse, write_with_dirs};
 
 /// A registry.
 pub(crate) struct Registry {
-    /// The source that ids carry.
-    pub shown: SourceId,
     /// The source that is asked: another one under source replacement, or another protocol for crates.io.
     pub served: SourceId,
     /// The name of its directories below the home.
@@ -35,7 +33,7 @@ pub(crate) struct Registry {
 
 /// How a registry is asked.
 pub(crate) enum Protocol {
-    Sparse(Sparse),
+    Sparse(Box<Sparse>),
     Git(GitIndex),
     Local(PathBuf),
 }
@@ -53,7 +51,9 @@ impl Registry {
         let dir = ident::registry_dir(&served);
         let index = context.home.index(&dir);
         let protocol = match served.kind() {
-            SourceKind::SparseRegistry => Protocol::Sparse(Sparse::new(served.clone(), index.clone())?),
+            SourceKind::SparseRegistry => {
+                Protocol::Sparse(Box::new(Sparse::new(served.clone(), index.clone())?))
+            }
             SourceKind::Registry => Protocol::Git(GitIndex::new(served.clone(), index.clone())),
             SourceKind::LocalRegistry => Protocol::Local(served.local_path().ok_or_else(|| {
                 SourceError::RegistryUrl { url: served.url().to_string(), reason: "it is not a path" }
@@ -65,7 +65,6 @@ impl Registry {
         Ok(Self {
             converter: Mutex::new(Summaries::new(shown.without_precise())),
             cache: index.join(".cache"),
-            shown,
             served,
             dir,
             protocol,
@@ -100,11 +99,11 @@ impl Registry {
         let slot = self.slot(&path);
         match &self.protocol {
             Protocol::Sparse(sparse) => {
-                slot.current.get_or_init(|| self.from_sparse(sparse, context, &path, &slot)).await.clone()
+                slot.current.get_or_init(|| self.sparse_file(sparse, context, &path, &slot)).await.clone()
             }
             Protocol::Git(_) => {
                 let (registry, context) = (self.clone(), context.clone());
-                let read = tokio::task::spawn_blocking(move || registry.from_git(&context, &path, freshness));
+                let read = tokio::task::spawn_blocking(move || registry.git_file(&context, &path, freshness));
                 let file = read.await.expect("reading a git index does not panic")?;
                 // Only what was read after an update is current.
                 if freshness == Freshness::Current {
@@ -112,7 +111,7 @@ impl Registry {
                 }
                 Ok(file)
             }
-            Protocol::Local(root) => slot.current.get_or_init(async || from_local(root, &path)).await.clone(),
+            Protocol::Local(root) => slot.current.get_or_init(async || local_file(root, &path)).await.clone(),
         }
     }
 
@@ -129,7 +128,7 @@ impl Registry {
         slot.cached.get_or_init(read).clone()
     }
 
-    async fn from_sparse(
+    async fn sparse_file(
         &self,
         sparse: &Sparse,
         context: &Context,
@@ -163,7 +162,7 @@ impl Registry {
         }
     }
 
-    fn from_git(
+    fn git_file(
         &self,
         context: &Context,
         path: &str,
@@ -218,7 +217,7 @@ impl Registry {
     }
 }
 
-fn from_local(root: &std::path::Path, path: &str) -> Result<Arc<IndexFile>, SourceError> {
+fn local_file(root: &std::path::Path, path: &str) -> Result<Arc<IndexFile>, SourceError> {
     let index = root.join("index");
     let place = index.join(path);
     match fs::read_if_exists(&place)? {

@@ -7,14 +7,17 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use tokio::runtime::Runtime;
 use wharf_core::source::{CRATES_IO, CRATES_IO_SPARSE};
 use wharf_core::summary::SharedSummary;
-use wharf_core::{Dependency, Package, PackageId, PackageName, SourceId, Version};
+use wharf_core::{Dependency, Package, PackageId, PackageName, SourceId, SourceKind, Version};
 use wharf_wire::RegistryConfig;
 
 use crate::chase::{Chased, Guess, chase};
 use crate::context::Context;
+use crate::directory::Directory;
 use crate::download::{self, Job, has_archive};
 use crate::error::SourceError;
 use crate::event::SourceEvent;
+use crate::git_source::GitSource;
+use crate::manifests::read_package;
 use crate::options::{CratesIoProtocol, PackageReader, SourceOptions};
 use crate::registry::Registry;
 
@@ -49,6 +52,8 @@ pub(crate) struct Inner {
     pub context: Arc<Context>,
     pub chased: Chased,
     registries: Mutex<HashMap<SourceId, Arc<Registry>>>,
+    repositories: Mutex<HashMap<SourceId, Arc<GitSource>>>,
+    directories: Mutex<HashMap<SourceId, Arc<Directory>>>,
 }
 
 impl Inner {
@@ -76,6 +81,27 @@ impl Inner {
         registries.insert(key, registry.clone());
         Ok(registry)
     }
+
+    /// The repository behind a git source, at its reference or commit.
+    fn repository(&self, source: &SourceId) -> Arc<GitSource> {
+        let mut repositories = self.repositories.lock().unwrap_or_else(PoisonError::into_inner);
+        let open = || {
+            let served = self.served(source).with_precise(source.precise().cloned());
+            Arc::new(GitSource::new(source.clone(), served))
+        };
+        repositories.entry(source.clone()).or_insert_with(open).clone()
+    }
+
+    /// The vendored packages that stand for those of `source`.
+    fn directory(&self, source: &SourceId) -> Result<Arc<Directory>, SourceError> {
+        let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(directory) = directories.get(source) {
+            return Ok(directory.clone());
+        }
+        let directory = Arc::new(Directory::open(source.clone(), self.served(source))?);
+        directories.insert(source.clone(), directory.clone());
+        Ok(directory)
+    }
 }
 
 impl Sources {
@@ -89,6 +115,8 @@ impl Sources {
             context: Arc::new(Context::new(options, reader, events)),
             chased: Chased::default(),
             registries: Mutex::default(),
+            repositories: Mutex::default(),
+            directories: Mutex::default(),
         };
         Self { runtime: OnceLock::new(), inner: Arc::new(inner) }
     }
@@ -129,16 +157,47 @@ impl Sources {
         freshness: Freshness,
         wanted: &dyn Fn(&Version) -> bool,
     ) -> Result<Vec<SharedSummary>, SourceError> {
-        if self.inner.served(source).is_registry() {
-            self.context().hold_lock()?;
-            let registry = self.inner.registry(source)?;
-            let file = match registry.at_hand(name, freshness) {
-                Some(file) => file?,
-                None => self.runtime()?.block_on(registry.file(self.context(), name, freshness))?,
-            };
-            return Ok(file.matching(name, &registry.converter, wanted));
-        }
-        Err(not_yet(source))
+        let context = self.context();
+        let packages = match self.inner.served(source).kind() {
+            SourceKind::Registry | SourceKind::SparseRegistry | SourceKind::LocalRegistry => {
+                context.hold_lock()?;
+                let registry = self.inner.registry(source)?;
+                let file = match registry.at_hand(name, freshness) {
+                    Some(file) => file?,
+                    None => self.runtime()?.block_on(registry.file(context, name, freshness))?,
+                };
+                return Ok(file.matching(name, &registry.converter, wanted));
+            }
+            SourceKind::Directory => {
+                let mut found = self.inner.directory(source)?.named(context, name)?;
+                found.retain(|summary| wanted(summary.id.version()));
+                found.sort_by(|a, b| a.id.version().cmp(b.id.version()));
+                return Ok(found);
+            }
+            SourceKind::Git(_) => {
+                context.hold_lock()?;
+                self.inner.repository(source).named(context, name)?
+            }
+            SourceKind::Path => {
+                let package = self.path_package(source)?;
+                if package.name() == name { [package].into() } else { [].into() }
+            }
+        };
+        let mut found: Vec<SharedSummary> = packages
+            .iter()
+            .map(|package| package.manifest.summary.clone())
+            .filter(|summary| wanted(summary.id.version()))
+            .collect();
+        found.sort_by(|a, b| a.id.version().cmp(b.id.version()));
+        Ok(found)
+    }
+
+    fn path_package(&self, source: &SourceId) -> Result<Package, SourceError> {
+        let dir = source.local_path().ok_or_else(|| SourceError::Unsupported {
+            origin: source.clone(),
+            reason: "is not a path on this machine",
+        })?;
+        read_package(self.context(), &dir, source)
     }
 
     /// Starts to fetch the index files of these names, and those of the dependencies of what arrives. Returns at
@@ -175,12 +234,28 @@ impl Sources {
     /// The commit that a git source stands at now, as the same source with a precise object. A source that has one
     /// already is only fetched if its object is not on disk.
     pub fn update_git(&self, source: &SourceId) -> Result<SourceId, SourceError> {
-        Err(not_yet(source))
+        self.context().hold_lock()?;
+        self.inner.repository(source).precise(self.context())
     }
 
-    /// All packages in a git repository or path.
+    /// All packages in a git repository, or the one at a path.
     pub fn packages(&self, source: &SourceId) -> Result<Vec<Package>, SourceError> {
-        Err(not_yet(source))
+        match self.inner.served(source).kind() {
+            SourceKind::Git(_) => {
+                self.context().hold_lock()?;
+                self.inner.repository(source).packages(self.context())
+            }
+            SourceKind::Path => Ok(vec![self.path_package(source)?]),
+            _ => Err(SourceError::Unsupported { origin: source.clone(), reason: "cannot list its packages" }),
+        }
+    }
+
+    /// Compares a vendored package with its checksums; packages of other sources were verified when they came.
+    pub fn verify(&self, package: &PackageId) -> Result<(), SourceError> {
+        match self.inner.served(package.source()).kind() {
+            SourceKind::Directory => self.inner.directory(package.source())?.verify(self.context(), package),
+            _ => Ok(()),
+        }
     }
 
     /// Whether the archive of a registry package is on disk (anything else is always there).
@@ -196,18 +271,32 @@ impl Sources {
     /// Puts packages on disk, downloading and unpacking what is missing, many at a time. Gives the directory that
     /// holds each package's `Cargo.toml`.
     pub fn fetch(&self, wanted: &[Wanted]) -> Result<BTreeMap<PackageId, PathBuf>, SourceError> {
+        let context = self.context();
         let mut places = BTreeMap::new();
         let mut jobs = Vec::new();
         for wanted in wanted {
             let source = wanted.id.source();
-            if !self.inner.served(source).is_registry() {
-                return Err(not_yet(source));
+            let served = self.inner.served(source);
+            if served.is_registry() {
+                jobs.push(Job { registry: self.inner.registry(source)?, wanted: wanted.clone() });
+                continue;
             }
-            jobs.push(Job { registry: self.inner.registry(source)?, wanted: wanted.clone() });
+            let place = match served.kind() {
+                SourceKind::Directory => self.inner.directory(source)?.place(context, &wanted.id)?,
+                SourceKind::Git(_) => {
+                    context.hold_lock()?;
+                    let named = self.inner.repository(source).named(context, wanted.id.name())?;
+                    let found = named.iter().find(|found| found.id().version() == wanted.id.version());
+                    let missing = || SourceError::NoPackage { package: wanted.id.clone(), origin: served };
+                    found.ok_or_else(missing)?.root().to_owned()
+                }
+                _ => served.local_path().unwrap_or_default(),
+            };
+            places.insert(wanted.id.clone(), place);
         }
         if !jobs.is_empty() {
-            self.context().hold_lock()?;
-            places.extend(self.runtime()?.block_on(download::fetch(self.context(), jobs))?);
+            context.hold_lock()?;
+            places.extend(self.runtime()?.block_on(download::fetch(context, jobs))?);
         }
         Ok(places)
     }
@@ -216,8 +305,4 @@ impl Sources {
     pub fn release(&self) {
         self.context().release_lock();
     }
-}
-
-fn not_yet(source: &SourceId) -> SourceError {
-    SourceError::Unsupported { origin: source.clone(), reason: "cannot be asked yet" }
 }
