@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::path::Path;
 
+use wharf_core::CrateType;
 use wharf_core::profile::PanicStrategy;
-use wharf_core::{CrateType, Edition};
 use wharf_exec::Arg;
 
 use crate::files::source_argument;
@@ -101,9 +101,7 @@ impl Plan {
     }
 
     pub(crate) fn edition(&self, unit: &Unit, args: &mut Args) {
-        if unit.target.edition != Edition::E2015 {
-            args.push(format!("--edition={}", unit.target.edition.as_str()));
-        }
+        args.push(format!("--edition={}", unit.target.edition.as_str()));
     }
 
     /// How diagnostics look has no part in keys: it would compile everything again for another terminal.
