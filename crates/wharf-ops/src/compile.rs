@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cargo_util_schemas::manifest::TomlProfile;
+use wharf_base::{fs, lock};
 use wharf_core::Profile;
 use wharf_core::profile::{ProfileSet, ProfileSources};
 use wharf_exec::{Event, Jobserver, Options, Store, Summary};
-use wharf_plan::{Intent, Plan, Request, Settings, TargetFilter, Toolchain};
+use wharf_plan::{CompileKind, Intent, Plan, Request, Settings, TargetFilter, Toolchain};
 use wharf_sources::Sources;
 
 use crate::failure::{Context, Result};
@@ -33,6 +35,8 @@ pub struct CompileRequest {
     pub incremental: Option<bool>,
     /// How the workspace is resolved.
     pub resolve: ResolveOptions,
+    /// `build.dep-info-basedir`: paths in `.d` files are relative to it.
+    pub dep_info_base: Option<PathBuf>,
     /// Everything that command lines and environments need.
     pub settings: Arc<Settings>,
     /// How much at once, and what after a failure.
@@ -99,24 +103,78 @@ fn profiles(workspace: &Workspace, request: &CompileRequest) -> Result<ProfileSe
     Ok(ProfileSet::new(&sources, &request.profile)?)
 }
 
-/// Runs everything that is not fresh.
+/// Runs everything that is not fresh, and writes the `.d` files beside finals.
+///
+/// The directories that Cargo would lock are locked, so that both may be used in turn; `waiting` is called when
+/// another process has one.
 pub fn run(
     workspace: &Workspace,
     prepared: &Prepared,
     request: &CompileRequest,
+    waiting: &dyn Fn(),
     events: &mut dyn FnMut(Event),
 ) -> Result<Summary> {
     let home = &request.settings.wharf_home;
-    let store =
-        Store::open(home).context(|| format!("cannot open the build cache in `{}`", home.display()))?;
+    let store = Store::open(home).context(|| format!("cannot open the build cache in `{}`", home.display()))?;
     let jobserver = match &request.run.jobserver {
         Some(inherited) => inherited.clone(),
         None => Jobserver::new(request.run.jobs).context(|| "cannot make a jobserver".to_owned())?,
     };
-    let options = Options {
-        state: workspace.target_dir().join(".wharf"),
-        jobserver,
-        keep_going: request.run.keep_going,
-    };
-    Ok(wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?)
+    let target_dir = workspace.target_dir();
+    mark_as_cache(target_dir)?;
+    let _locks = lock_directories(prepared, request, waiting)?;
+    let options = Options { state: target_dir.join(".wharf"), jobserver, keep_going: request.run.keep_going };
+    let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?;
+    if summary.is_success() {
+        write_dep_info(prepared, request, &summary)?;
+    }
+    Ok(summary)
+}
+
+/// Tells backup programs that everything in here can be made again (<https://bford.info/cachedir/>).
+fn mark_as_cache(target_dir: &Path) -> Result<()> {
+    let tag = target_dir.join("CACHEDIR.TAG");
+    if target_dir.exists() {
+        return Ok(());
+    }
+    fs::create_dir_all(target_dir)?;
+    let text = "Signature: 8a477f597d28d172789f06886806bc55\n\
+                # This file is a cache directory tag created by wharf.\n\
+                # For information about cache directory tags see https://bford.info/cachedir/\n";
+    fs::write_atomic(&tag, text)?;
+    Ok(())
+}
+
+fn lock_directories(
+    prepared: &Prepared,
+    request: &CompileRequest,
+    waiting: &dyn Fn(),
+) -> Result<Vec<lock::Lock>> {
+    let layout = prepared.plan.layout();
+    let mut kinds: Vec<&CompileKind> = vec![&CompileKind::Host];
+    kinds.extend(&request.scope.kinds);
+    let mut dirs: Vec<_> = kinds.into_iter().map(|kind| layout.dest(kind)).collect();
+    dirs.sort();
+    dirs.dedup();
+    let mut locks = Vec::new();
+    for dir in dirs {
+        fs::create_dir_all(&dir)?;
+        let path = dir.join(".cargo-lock");
+        locks.push(lock::acquire(&path, lock::Mode::Exclusive, waiting)?);
+    }
+    Ok(locks)
+}
+
+fn write_dep_info(prepared: &Prepared, request: &CompileRequest, summary: &Summary) -> Result<()> {
+    let read = |path: &Path| fs::read_to_string(path).ok();
+    for root in &prepared.plan.roots {
+        let files = prepared.plan.dep_info_files(*root, summary, request.dep_info_base.as_deref(), &read);
+        for (path, text) in files {
+            match text {
+                Some(text) => drop(fs::write_if_changed(&path, text)?),
+                None => drop(fs::remove_file_if_exists(&path)?),
+            }
+        }
+    }
+    Ok(())
 }

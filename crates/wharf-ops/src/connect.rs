@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use wharf_core::SourceId;
 use wharf_core::source::CRATES_IO;
-use wharf_sources::{
-    CratesIoProtocol, HttpOptions, Network, ReadError, SourceEvent, SourceOptions, Sources, Token,
-};
+use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions, Token};
+pub use wharf_sources::{Network, SourceEvent, Sources};
 
 use crate::config::Config;
 use crate::failure::{Failure, Result};

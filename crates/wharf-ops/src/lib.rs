@@ -13,6 +13,7 @@ pub mod narrate;
 pub mod narrow;
 pub mod new;
 pub mod packages;
+pub mod programs;
 pub mod resolve;
 pub mod settings;
 mod suggest;
@@ -23,6 +24,14 @@ pub use config::Config;
 pub use failure::{Context, Exit, Failure, Result};
 pub use suggest::nearest;
 pub use workspace::Workspace;
+
+/// What is built: the vocabulary of plans.
+pub mod plan {
+    pub use wharf_plan::{
+        CompileKind, Diagnostics, Flavor, Intent, LibRule, Mode, NamedTargets, Names, Notice, Plan,
+        ScriptMessage, ScriptOutput, TargetFilter, Toolchain, Unit, UnitId,
+    };
+}
 
 /// The version of Cargo whose behaviour is implemented, as `version` tells it to tools.
 pub const CARGO_VERSION: &str = "1.95.0";

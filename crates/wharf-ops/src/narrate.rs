@@ -47,6 +47,8 @@ pub enum Note<'p> {
         json: String,
         /// The same, as far as people care; `None` for lines that are no diagnostics.
         diagnostic: Option<Diagnostic>,
+        /// Whether another unit has shown the same one in this build.
+        duplicate: bool,
     },
     /// The compiler wrote something else.
     Text {
@@ -272,10 +274,8 @@ impl<'p> Narrator<'p> {
             return;
         }
         let diagnostic: Option<Diagnostic> = serde_json::from_str(&line).ok();
-        if let Some(diagnostic) = &diagnostic {
-            self.count(action, diagnostic);
-        }
-        sink(Note::Diagnostic { unit, json: line, diagnostic });
+        let duplicate = diagnostic.as_ref().is_some_and(|diagnostic| self.count(action, diagnostic));
+        sink(Note::Diagnostic { unit, json: line, diagnostic, duplicate });
     }
 
     /// What a build script says to people belongs to its result, so it is told whether it ran now or not.
@@ -290,17 +290,19 @@ impl<'p> Narrator<'p> {
         }
     }
 
-    fn count(&mut self, action: ActionId, diagnostic: &Diagnostic) {
+    /// Counts a diagnostic; tells whether it has been shown before.
+    fn count(&mut self, action: ActionId, diagnostic: &Diagnostic) -> bool {
         if diagnostic.is_summary() {
-            return;
+            return false;
         }
+        let rendered = diagnostic.rendered.clone().unwrap_or_default();
+        let duplicate = !self.shown.insert(rendered);
         let counts = self.counts.entry(action).or_default();
         match diagnostic.level.as_str() {
             "error" => counts.errors += 1,
             "warning" => {
                 counts.warnings += 1;
-                let rendered = diagnostic.rendered.clone().unwrap_or_default();
-                if !self.shown.insert(rendered) {
+                if duplicate {
                     counts.duplicates += 1;
                 } else if diagnostic.is_fixable() {
                     counts.fixable += 1;
@@ -308,6 +310,7 @@ impl<'p> Narrator<'p> {
             }
             _ => {}
         }
+        duplicate
     }
 
     fn ended(&mut self, action: ActionId) {

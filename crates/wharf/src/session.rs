@@ -1,13 +1,13 @@
 //! What every command works with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use wharf_ops::config::{Config, Env};
 use wharf_ops::{Failure, Result};
 
-use crate::cli::GlobalArgs;
+use crate::cli::{GlobalArgs, ManifestOptions};
 use crate::invocation::{Invocation, Program};
 use crate::settings::{self, Access};
 use crate::shell::Shell;
@@ -81,6 +81,30 @@ impl Session {
     /// If the configuration is malformed.
     pub fn access(&self) -> Result<Access> {
         settings::access(&self.global, &self.config)
+    }
+
+    /// `--lockfile-path` or `resolver.lockfile-path`.
+    ///
+    /// # Errors
+    /// If it is given and may not be, or does not name a `Cargo.lock`.
+    pub fn settle_lockfile(&self, manifest: &ManifestOptions) -> Result<Option<PathBuf>> {
+        let stated = match &manifest.lockfile_path {
+            Some(path) if !self.allows_unstable() || !self.has_unstable("unstable-options") => {
+                let _ = path;
+                return Err(Failure::new(
+                    "the `--lockfile-path` flag is unstable, pass `-Z unstable-options` on the nightly channel to \
+                     enable it",
+                ));
+            }
+            Some(path) => Some(self.cwd().join(path)),
+            None => None,
+        };
+        match stated {
+            Some(path) if path.file_name() != Some("Cargo.lock".as_ref()) => {
+                Err(Failure::new("the lockfile-path must be a path to a Cargo.lock file (please rename your lock file to Cargo.lock)"))
+            }
+            stated => Ok(stated),
+        }
     }
 
     /// Shows what there is to warn of in the configuration, each warning once.

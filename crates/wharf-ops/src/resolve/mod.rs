@@ -136,20 +136,13 @@ pub fn resolve_members(
 
 /// A resolution as the lock of another one.
 fn graph_of(resolution: &Resolution) -> LockedGraph {
-    let original = |id: &PackageId| {
-        resolution
-            .replacements
-            .iter()
-            .find(|(_, replacement)| *replacement == id)
-            .map_or_else(|| id.clone(), |(original, _)| original.clone())
-    };
     LockedGraph {
         packages: resolution
             .packages
             .iter()
             .map(|(id, package)| LockedPackage {
                 id: id.clone(),
-                dependencies: package.edges.iter().map(|edge| original(&edge.to)).collect(),
+                dependencies: package.edges.iter().map(|edge| edge.to.clone()).collect(),
                 checksum: package.checksum.clone(),
                 keep: true,
             })
@@ -252,4 +245,15 @@ fn told(conflict: Conflict, options: &ResolveOptions) -> Failure {
         ));
     }
     failure
+}
+
+/// Newest or, with `-Z minimal-versions`, oldest first.
+pub fn order(minimal: bool) -> VersionOrder {
+    if minimal { VersionOrder::Lowest } else { VersionOrder::Highest }
+}
+
+/// A compiler's version as `rust-version` fields are compared with: pre-releases count as the release.
+pub fn partial_version(version: &wharf_core::Version) -> PartialVersion {
+    let release = wharf_core::Version::new(version.major, version.minor, version.patch);
+    PartialVersion::from(release)
 }

@@ -1,0 +1,166 @@
+//! Opens the workspace that a command works in, and what it needs beside it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wharf_ops::config::IncompatibleRustVersions;
+use wharf_ops::connect::{self, Network, SourceEvent, Sources};
+use wharf_ops::plan::{CompileKind, Toolchain};
+use wharf_ops::resolve::ResolveOptions;
+use wharf_ops::toolchain::{self, Compiler};
+use wharf_ops::workspace::settle_manifest;
+use wharf_ops::{Result, Workspace, settings};
+
+use crate::cli::ManifestOptions;
+use crate::session::Session;
+use crate::shell::{Progress, Shell};
+
+/// A workspace and the sources of its packages.
+pub struct Opened {
+    /// The workspace.
+    pub workspace: Workspace,
+    /// Where packages come from.
+    pub sources: Sources,
+    /// How it is resolved.
+    pub resolve: ResolveOptions,
+    wharf_home: PathBuf,
+}
+
+impl Opened {
+    /// Opens the workspace of `--manifest-path` or of the current directory.
+    ///
+    /// # Errors
+    /// If there is none, or it is malformed.
+    pub fn new(session: &Session, manifest: &ManifestOptions, target_dir: Option<&PathBuf>) -> Result<Opened> {
+        let config = &session.config;
+        let loader = connect::loader(config)?;
+        let path = settle_manifest(session.cwd(), manifest.manifest_path.as_deref())?;
+        let lockfile = session.settle_lockfile(manifest)?;
+        let places = settings::places(config, target_dir.map(PathBuf::as_path), lockfile.as_deref())?;
+        let workspace = Workspace::open(loader.clone(), &path, &places)?;
+        let access = session.access()?;
+        let network = match access.offline {
+            Some(because) => Network::Offline { because },
+            None => Network::Online,
+        };
+        let shell = session.shell.clone();
+        let sources = connect::sources(config, &loader, network, Box::new(move |event| tell(&shell, event)))?;
+        let prefer = config.resolver()?.incompatible_rust_versions;
+        let resolve = ResolveOptions {
+            lock: access.lock,
+            order: wharf_ops::resolve::order(session.has_unstable("minimal-versions")),
+            prefer_rust_version: prefer.map(|prefer| prefer == IncompatibleRustVersions::Fallback),
+            rustc: None,
+            offline: access.offline,
+            patches: connect::config_patches(config, &loader)?,
+        };
+        let wharf_home = config.env().wharf_home(config.cwd())?;
+        Ok(Opened { workspace, sources, resolve, wharf_home })
+    }
+
+    /// Finds the compiler; its version decides where members say nothing.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn compiler(&mut self, session: &Session) -> Result<Compiler> {
+        let build = session.config.build()?;
+        let compiler = toolchain::compiler(&session.config, &build, &self.wharf_home)?;
+        self.resolve.rustc = Some(wharf_ops::resolve::partial_version(&compiler.version));
+        Ok(compiler)
+    }
+
+    /// Asks the compiler about the platforms of `--target`, or of the configuration.
+    ///
+    /// # Errors
+    /// If it does not know one of them.
+    pub fn toolchain(
+        &mut self,
+        session: &Session,
+        targets: &[String],
+    ) -> Result<(Arc<Toolchain>, Vec<CompileKind>)> {
+        let compiler = self.compiler(session)?;
+        let configured = session.config.build()?.target;
+        let targets = if targets.is_empty() { &configured } else { targets };
+        let kinds = toolchain::compile_kinds(targets, &compiler.host, session.allows_unstable())?;
+        let toolchain = toolchain::toolchain(&session.config, &compiler, &kinds, &self.wharf_home)?;
+        Ok((Arc::new(toolchain), kinds))
+    }
+
+    /// Shows what the manifests should be warned of; what is critical ends the command.
+    ///
+    /// # Errors
+    /// The first critical warning.
+    pub fn tell_warnings(&self, session: &Session) -> Result<()> {
+        for (path, warning) in self.workspace.warnings() {
+            let text = if path == self.workspace.root_manifest() {
+                warning.message
+            } else {
+                format!("{}: {}", path.display(), warning.message)
+            };
+            if warning.critical {
+                return Err(wharf_ops::Failure::new(text)
+                    .context(format!("failed to parse manifest at `{}`", path.display())));
+            }
+            session.shell.warn(text);
+        }
+        Ok(())
+    }
+}
+
+/// What sources do, as status lines.
+fn tell(shell: &Shell, event: SourceEvent) {
+    match event {
+        SourceEvent::UpdatingIndex { source } => {
+            let name = match source.registry_name() {
+                Some(name) => format!("`{name}`"),
+                None if source.is_crates_io() => "crates.io".to_owned(),
+                None => format!("`{}`", source.url()),
+            };
+            let name = if source.is_crates_io() { "crates.io".to_owned() } else { name };
+            shell.status("Updating", format!("{name} index"));
+        }
+        SourceEvent::IndexProgress { done, pending } => {
+            let detail = format!("{done} complete; {pending} pending");
+            shell.progress(&Progress { word: "Fetch", done: 0, total: 0, detail: &detail });
+        }
+        SourceEvent::UpdatingGit { url, submodule: false } => {
+            shell.status("Updating", format!("git repository `{url}`"));
+        }
+        SourceEvent::UpdatingGit { url, submodule: true } => {
+            shell.status("Updating", format!("git submodule `{url}`"));
+        }
+        SourceEvent::SkippedSubmodule { url } => {
+            shell.status_warning("Skipping", format!("git submodule `{url}` due to update strategy in .gitmodules"));
+        }
+        SourceEvent::Downloading { .. } => shell.status("Downloading", "crates ..."),
+        SourceEvent::Progress { bytes, remaining } => {
+            let detail = format!("{remaining} crates, {}", human_bytes(bytes));
+            shell.progress(&Progress { word: "Downloading", done: 0, total: 0, detail: &detail });
+        }
+        SourceEvent::Downloaded { package, .. } => shell.status("Downloaded", package),
+        SourceEvent::DownloadsFinished { .. } => {}
+        SourceEvent::Unpacking { package } => shell.status("Unpacking", package),
+        SourceEvent::Retrying { url, reason, remaining } => {
+            let tries = if remaining == 1 { "try" } else { "tries" };
+            shell.warn(format!("spurious network error ({remaining} {tries} remaining): {reason} (`{url}`)"));
+        }
+        SourceEvent::WaitingForLock { what } => {
+            shell.status_note("Blocking", format!("waiting for file lock on {what}"));
+        }
+        SourceEvent::DuplicatePackage { package, skipped } => {
+            shell.warn(format!("skipping duplicate package `{package}` found at `{}`", skipped.display()));
+        }
+    }
+}
+
+/// `1.5MiB`
+pub fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
+    let mut size = bytes as f64;
+    let mut unit = 0;
+    while size >= 1024.0 && unit + 1 < UNITS.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{bytes}B") } else { format!("{size:.1}{}", UNITS[unit]) }
+}
