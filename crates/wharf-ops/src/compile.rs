@@ -115,7 +115,8 @@ pub fn run(
     events: &mut dyn FnMut(Event),
 ) -> Result<Summary> {
     let home = &request.settings.wharf_home;
-    let store = Store::open(home).context(|| format!("cannot open the build cache in `{}`", home.display()))?;
+    let store =
+        Store::open(home).context(|| format!("cannot open the build cache in `{}`", home.display()))?;
     let jobserver = match &request.run.jobserver {
         Some(inherited) => inherited.clone(),
         None => Jobserver::new(request.run.jobs).context(|| "cannot make a jobserver".to_owned())?,

@@ -5,12 +5,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use cargo_util_schemas::manifest::{PackageName, TomlDependency};
 use wharf_core::SourceId;
+use wharf_core::manifest::{AnyManifest, Origin, Patch, TomlDocument};
 use wharf_core::source::CRATES_IO;
 use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions, Token};
 pub use wharf_sources::{Network, SourceEvent, Sources};
 
 use crate::config::Config;
+use crate::disk::PackageDir;
 use crate::failure::{Failure, Result};
 use crate::workspace::{Loader, RegistryNames};
 
@@ -131,4 +134,38 @@ fn names_from_environment(config: &Config) -> Vec<String> {
         .filter_map(|name| name.strip_prefix("CARGO_REGISTRIES_")?.strip_suffix("_INDEX"))
         .map(|name| name.to_lowercase().replace('_', "-"))
         .collect()
+}
+
+/// `[patch]` of the configuration, read as a manifest's would be.
+pub fn config_patches(config: &Config, loader: &Arc<Loader>) -> Result<Vec<Patch>> {
+    let mut patch: BTreeMap<String, BTreeMap<PackageName, TomlDependency>> = BTreeMap::new();
+    for (source, entries) in config.patches()? {
+        let table = patch.entry(source).or_default();
+        for (name, entry) in entries {
+            let name = PackageName::new(name).map_err(|error| {
+                Failure::from(error).context(format!("invalid [patch] entry in {}", entry.definition))
+            })?;
+            table.insert(name, entry.dependency);
+        }
+    }
+    if patch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let path = config.cwd().join("Cargo.toml");
+    let text = "[workspace]";
+    let mut document = TomlDocument::read(text, &path, false)?;
+    let toml = Arc::make_mut(&mut document.toml);
+    toml.patch = Some(patch);
+    let source = SourceId::for_path(config.cwd())?;
+    let origin = Origin {
+        path: &path,
+        source: &source,
+        inheritable: None,
+        registries: &|name| loader.registry(name),
+        is_local: false,
+    };
+    match document.into_manifest(&origin, &PackageDir::new(config.cwd()))? {
+        AnyManifest::Virtual(manifest) => Ok(manifest.patches),
+        AnyManifest::Real(manifest) => Ok(manifest.patches),
+    }
 }

@@ -23,6 +23,8 @@ pub mod workspace;
 pub use config::Config;
 pub use failure::{Context, Exit, Failure, Result};
 pub use suggest::nearest;
+pub use wharf_base::process::{Command, describe as describe_status};
+pub use wharf_plan::DoctestOptions;
 pub use workspace::Workspace;
 
 /// What is built: the vocabulary of plans.

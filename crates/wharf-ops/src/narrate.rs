@@ -89,6 +89,8 @@ pub enum Note<'p> {
         failure: Arc<Failure>,
         /// What its diagnostics came to.
         counts: Counts,
+        /// What a build script wrote.
+        written: Vec<(Stream, String)>,
     },
     /// How far everything is.
     Progress(Progress),
@@ -166,6 +168,7 @@ pub struct Narrator<'p> {
     documented: HashSet<PackageId>,
     counts: HashMap<ActionId, Counts>,
     said: HashMap<ActionId, Vec<ScriptMessage>>,
+    written: HashMap<ActionId, Vec<(Stream, String)>>,
     shown: HashSet<String>,
     running: Vec<ActionId>,
     done: usize,
@@ -186,6 +189,7 @@ impl<'p> Narrator<'p> {
             documented: HashSet::new(),
             counts: HashMap::new(),
             said: HashMap::new(),
+            written: HashMap::new(),
             shown: HashSet::new(),
             running: Vec::new(),
             done: 0,
@@ -228,7 +232,8 @@ impl<'p> Narrator<'p> {
                     sink(Note::Script { unit, message });
                 }
                 let counts = self.counts.remove(&action).unwrap_or_default();
-                sink(Note::Failed { unit, failure, counts });
+                let written = self.written.remove(&action).unwrap_or_default();
+                sink(Note::Failed { unit, failure, counts, written });
             }
             Event::Tick => {}
         }
@@ -261,6 +266,7 @@ impl<'p> Narrator<'p> {
     fn line(&mut self, action: ActionId, stream: Stream, line: String, sink: &mut dyn FnMut(Note<'p>)) {
         let unit = self.plan.unit(self.plan.unit_of(action));
         if unit.mode == Mode::RunScript {
+            self.written.entry(action).or_default().push((stream, line.clone()));
             match ScriptMessage::of_line(&line).filter(|_| stream == Stream::Out) {
                 Some(message) => {
                     self.said.entry(action).or_default().push(message);
@@ -281,6 +287,7 @@ impl<'p> Narrator<'p> {
     /// What a build script says to people belongs to its result, so it is told whether it ran now or not.
     fn script_said(&mut self, action: ActionId, stdout: Option<&str>, sink: &mut dyn FnMut(Note<'p>)) {
         self.said.remove(&action);
+        self.written.remove(&action);
         let unit = self.plan.unit(self.plan.unit_of(action));
         if unit.mode != Mode::RunScript {
             return;

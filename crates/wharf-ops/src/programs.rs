@@ -27,16 +27,18 @@ pub struct Program {
 /// # Errors
 /// If it is not clear which program is meant.
 pub fn check_runnable(packages: &[std::sync::Arc<Package>], filter: &TargetFilter) -> Result<()> {
-    let targets: Vec<&Target> =
-        packages.iter().flat_map(|package| &package.manifest.targets).filter(|target| is_meant(target, filter)).collect();
+    let targets: Vec<&Target> = packages
+        .iter()
+        .flat_map(|package| &package.manifest.targets)
+        .filter(|target| is_meant(target, filter))
+        .collect();
     match targets.as_slice() {
         [] if !filter.is_specific() => Err(Failure::new("a bin target must be available for `cargo run`")),
         // A name that nothing answers to is told of when the build is planned.
         [] => Ok(()),
-        [one] if matches!(one.kind, TargetKind::ExampleLib(_)) => Err(Failure::new(format!(
-            "example target `{}` is a library and cannot be executed",
-            one.name
-        ))),
+        [one] if matches!(one.kind, TargetKind::ExampleLib(_)) => {
+            Err(Failure::new(format!("example target `{}` is a library and cannot be executed", one.name)))
+        }
         [_] => Ok(()),
         _ if filter.is_specific() => {
             Err(Failure::new("`cargo run` can run at most one executable, but multiple were specified"))
@@ -78,8 +80,8 @@ pub fn runnable(plan: &Plan, summary: &Summary) -> Result<Program> {
 /// A program by the unit that made it.
 pub fn program(plan: &Plan, unit: UnitId, summary: &Summary) -> Result<Program> {
     let made = plan.executable(unit).zip(plan.program_command(unit, summary));
-    let (path, command) = made
-        .ok_or_else(|| Failure::new(format!("`{}` is no program", plan.unit(unit).target.name)))?;
+    let (path, command) =
+        made.ok_or_else(|| Failure::new(format!("`{}` is no program", plan.unit(unit).target.name)))?;
     Ok(Program { unit, path: path.clone(), command })
 }
 

@@ -7,6 +7,8 @@ mod cli;
 mod commands;
 mod external;
 mod invocation;
+mod open;
+mod report;
 mod session;
 mod settings;
 mod shell;
@@ -29,6 +31,8 @@ const USAGE: u8 = 1;
 
 fn main() -> ExitCode {
     let started = Instant::now();
+    // The environment names open descriptors by number, so this comes before any file is opened.
+    let jobserver = wharf_exec::Jobserver::inherit();
     let invocation = match Invocation::of_process() {
         Ok(invocation) => invocation,
         Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
@@ -45,7 +49,7 @@ fn main() -> ExitCode {
         Some(_) => Broken::Refuse,
     };
     let global = cli.global.clone();
-    let session = match Session::open(invocation.clone(), global, broken, started) {
+    let session = match Session::open(invocation.clone(), global, broken, started, jobserver.clone()) {
         Ok(session) => session,
         Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
     };
@@ -67,7 +71,7 @@ fn main() -> ExitCode {
         Ok(Expanded::External(words)) => end(&session.shell, external::run(&words, &session)),
         Ok(Expanded::Cli(cli)) => {
             // The alias may bring configuration and verbosity of its own.
-            match Session::open(invocation, cli.global.clone(), Broken::Refuse, started) {
+            match Session::open(invocation, cli.global.clone(), Broken::Refuse, started, jobserver) {
                 Ok(session) => finish(*cli, &session),
                 Err(failure) => end(&session.shell, Err(failure)),
             }

@@ -31,11 +31,15 @@ impl Opened {
     ///
     /// # Errors
     /// If there is none, or it is malformed.
-    pub fn new(session: &Session, manifest: &ManifestOptions, target_dir: Option<&PathBuf>) -> Result<Opened> {
+    pub fn new(
+        session: &Session,
+        manifest: &ManifestOptions,
+        target_dir: Option<&PathBuf>,
+    ) -> Result<Opened> {
         let config = &session.config;
         let loader = connect::loader(config)?;
         let path = settle_manifest(session.cwd(), manifest.manifest_path.as_deref())?;
-        let lockfile = session.settle_lockfile(manifest)?;
+        let lockfile = config.resolver()?.lockfile_path.filter(|_| session.allows_unstable());
         let places = settings::places(config, target_dir.map(PathBuf::as_path), lockfile.as_deref())?;
         let workspace = Workspace::open(loader.clone(), &path, &places)?;
         let access = session.access()?;
@@ -130,7 +134,10 @@ fn tell(shell: &Shell, event: SourceEvent) {
             shell.status("Updating", format!("git submodule `{url}`"));
         }
         SourceEvent::SkippedSubmodule { url } => {
-            shell.status_warning("Skipping", format!("git submodule `{url}` due to update strategy in .gitmodules"));
+            shell.status_warning(
+                "Skipping",
+                format!("git submodule `{url}` due to update strategy in .gitmodules"),
+            );
         }
         SourceEvent::Downloading { .. } => shell.status("Downloading", "crates ..."),
         SourceEvent::Progress { bytes, remaining } => {

@@ -1,13 +1,14 @@
 //! What every command works with.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use wharf_ops::config::{Config, Env};
+use wharf_exec::Jobserver;
+use wharf_ops::config::{ColorChoice, Config, Env};
 use wharf_ops::{Failure, Result};
 
-use crate::cli::{GlobalArgs, ManifestOptions};
+use crate::cli::GlobalArgs;
 use crate::invocation::{Invocation, Program};
 use crate::settings::{self, Access};
 use crate::shell::Shell;
@@ -24,6 +25,8 @@ pub struct Session {
     pub shell: Arc<Shell>,
     /// When the program was started.
     pub started: Instant,
+    /// The jobserver that the process was started under.
+    pub jobserver: Option<Jobserver>,
 }
 
 /// What is done when configuration files are broken.
@@ -45,6 +48,7 @@ impl Session {
         global: GlobalArgs,
         broken: Broken,
         started: Instant,
+        jobserver: Option<Jobserver>,
     ) -> Result<Session> {
         let config = load(&invocation, &global, broken)?;
         let term = match (config.term(), broken) {
@@ -53,8 +57,14 @@ impl Session {
             (Err(error), Broken::Refuse) => return Err(error.into()),
         };
         let shell = Shell::new(settings::shell(&global, term, &config)?);
-        let session =
-            Session { invocation, global, config: Arc::new(config), shell: Arc::new(shell), started };
+        let session = Session {
+            invocation,
+            global,
+            config: Arc::new(config),
+            shell: Arc::new(shell),
+            started,
+            jobserver,
+        };
         session.tell_warnings();
         session.check_unstable()?;
         Ok(session)
@@ -75,36 +85,25 @@ impl Session {
         self.invocation.program
     }
 
+    /// When tools that are started should use colours, as `--color` takes it.
+    pub fn color_word(&self) -> &'static str {
+        match self.global.color.as_deref() {
+            Some("always") => "always",
+            Some("never") => "never",
+            _ => match self.config.term().ok().and_then(|term| term.color) {
+                Some(ColorChoice::Always) => "always",
+                Some(ColorChoice::Never) => "never",
+                _ => "auto",
+            },
+        }
+    }
+
     /// What may be changed and reached.
     ///
     /// # Errors
     /// If the configuration is malformed.
     pub fn access(&self) -> Result<Access> {
         settings::access(&self.global, &self.config)
-    }
-
-    /// `--lockfile-path` or `resolver.lockfile-path`.
-    ///
-    /// # Errors
-    /// If it is given and may not be, or does not name a `Cargo.lock`.
-    pub fn settle_lockfile(&self, manifest: &ManifestOptions) -> Result<Option<PathBuf>> {
-        let stated = match &manifest.lockfile_path {
-            Some(path) if !self.allows_unstable() || !self.has_unstable("unstable-options") => {
-                let _ = path;
-                return Err(Failure::new(
-                    "the `--lockfile-path` flag is unstable, pass `-Z unstable-options` on the nightly channel to \
-                     enable it",
-                ));
-            }
-            Some(path) => Some(self.cwd().join(path)),
-            None => None,
-        };
-        match stated {
-            Some(path) if path.file_name() != Some("Cargo.lock".as_ref()) => {
-                Err(Failure::new("the lockfile-path must be a path to a Cargo.lock file (please rename your lock file to Cargo.lock)"))
-            }
-            stated => Ok(stated),
-        }
     }
 
     /// Shows what there is to warn of in the configuration, each warning once.

@@ -1,11 +1,16 @@
 //! One file for each command: settle what was typed, call the operation, show what it returns.
 
+mod build;
+mod compile;
 mod completions;
+mod doc;
 mod explain;
 mod help;
 mod list;
 mod locate_project;
 mod new;
+mod run;
+mod test;
 mod version;
 
 use wharf_ops::{Failure, Result};
@@ -36,20 +41,20 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::LocateProject(args)) => locate_project::run(&args, session),
         Some(Command::New(args)) => new::new(args, session),
         Some(Command::Version(_)) => version::run(session),
-        Some(Command::Bench(_)) => unavailable("bench"),
-        Some(Command::Build(_)) => unavailable("build"),
-        Some(Command::Check(_)) => unavailable("check"),
+        Some(Command::Bench(args)) => test::bench(&args, session),
+        Some(Command::Build(args)) => build::build(&args, session),
+        Some(Command::Check(args)) => build::check(&args, session),
         Some(Command::Clean(_)) => unavailable("clean"),
-        Some(Command::Doc(_)) => unavailable("doc"),
+        Some(Command::Doc(args)) => doc::doc(&args, session),
         Some(Command::Fetch(_)) => unavailable("fetch"),
         Some(Command::GenerateLockfile(_)) => unavailable("generate-lockfile"),
         Some(Command::Metadata(_)) => unavailable("metadata"),
         Some(Command::Pkgid(_)) => unavailable("pkgid"),
         Some(Command::ReadManifest(_)) => unavailable("read-manifest"),
-        Some(Command::Run(_)) => unavailable("run"),
-        Some(Command::Rustc(_)) => unavailable("rustc"),
-        Some(Command::Rustdoc(_)) => unavailable("rustdoc"),
-        Some(Command::Test(_)) => unavailable("test"),
+        Some(Command::Run(args)) => run::run(&args, session),
+        Some(Command::Rustc(args)) => build::rustc(&args, session),
+        Some(Command::Rustdoc(args)) => doc::rustdoc(&args, session),
+        Some(Command::Test(args)) => test::test(&args, session),
         Some(Command::Tree(_)) => unavailable("tree"),
         Some(Command::Update(_)) => unavailable("update"),
         Some(Command::External(words)) => crate::external::run(&words, session),

@@ -1,6 +1,8 @@
 //! From what was typed to what it means, with configuration and environment taken into account. Precedence exists
 //! here and nowhere else.
 
+pub mod compile;
+
 use wharf_ops::config::{ColorChoice, Config, Jobs, TermConfig};
 use wharf_ops::resolve::LockPolicy;
 use wharf_ops::{Exit, Failure, Result};

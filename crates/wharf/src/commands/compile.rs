@@ -1,0 +1,105 @@
+//! What all commands that compile share: prepare, run, report.
+
+use wharf_exec::Summary;
+use wharf_ops::compile::{self, Prepared};
+use wharf_ops::narrate::Narrator;
+use wharf_ops::plan::Notice;
+use wharf_ops::{Exit, Failure, Result};
+
+use crate::open::Opened;
+use crate::report::Reporter;
+use crate::session::Session;
+use crate::settings::compile::Settled;
+
+/// A build that succeeded.
+pub struct Built {
+    /// What was planned.
+    pub prepared: Prepared,
+    /// What was made.
+    pub summary: Summary,
+}
+
+/// Builds what was asked for and shows how it goes.
+///
+/// # Errors
+/// If it cannot be planned, or anything failed; what failed has been told then.
+pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Built> {
+    opened.tell_warnings(session)?;
+    let Settled { request, toolchain, format } = settled;
+    let prepared = compile::prepare(&opened.workspace, &opened.sources, toolchain, request)?;
+    for name in &prepared.narrowed.useless_excludes {
+        session.shell.warn(format!(
+            "excluded package(s) `{name}` not found in workspace `{}`",
+            opened.workspace.root().display()
+        ));
+    }
+    tell_notices(&prepared, session)?;
+    opened.sources.release();
+    let waiting = || session.shell.status_note("Blocking", "waiting for file lock on build directory");
+    let summary = {
+        let mut reporter = Reporter::new(&session.shell, &prepared.plan, *format);
+        reporter.started_at(session.started);
+        let mut narrator = Narrator::new(&prepared.plan);
+        let summary = compile::run(&opened.workspace, &prepared, request, &waiting, &mut |event| {
+            narrator.tell(event, &mut |note| reporter.show(note));
+        })?;
+        reporter.finish(summary.is_success(), &prepared.profile);
+        summary
+    };
+    if summary.is_success() {
+        return Ok(Built { prepared, summary });
+    }
+    if summary.interrupted {
+        return Err(Failure::reported(Exit::Program(130)));
+    }
+    Err(Failure::reported(Exit::Failed))
+}
+
+fn tell_notices(prepared: &Prepared, session: &Session) -> Result<()> {
+    for notice in &prepared.plan.notices {
+        session.shell.warn(sentence(notice));
+    }
+    Ok(())
+}
+
+fn sentence(notice: &Notice) -> String {
+    match notice {
+        Notice::NoDoctests { package, crate_types } => {
+            let types: Vec<&str> = crate_types.iter().map(|kind| kind.as_str()).collect();
+            format!(
+                "doc tests are not supported for crate type(s) `{}` in package `{package}`",
+                types.join(", ")
+            )
+        }
+        Notice::NothingMatched { filters } => {
+            let list: Vec<String> = filters.iter().map(|filter| format!("`{filter}`")).collect();
+            format!(
+                "target {} {} specified, but no targets matched; this is a no-op",
+                if filters.len() == 1 { "filter" } else { "filters" },
+                list.join(", ")
+            )
+        }
+        Notice::RequiredFeature { feature, target, reason } => {
+            format!("invalid feature `{feature}` in required-features of target `{target}`: {reason}")
+        }
+        Notice::Collision { path, first, second, is_doc } => {
+            let what = if *is_doc { "documentation" } else { "output" };
+            format!(
+                "{what} filename collision.\nThe {} target `{}` in package `{}` has the same output filename as \
+                 the {} target `{}` in package `{}`.\nColliding filename is: {}\nThe targets should have unique \
+                 names.",
+                first.0,
+                first.1,
+                first.2,
+                second.0,
+                second.1,
+                second.2,
+                path.display()
+            )
+        }
+        Notice::NotLinkable { dependency, dependent } => format!(
+            "The package `{dependent}` depends on `{dependency}`, but that has nothing to link against: it needs \
+             `lib`, `rlib`, `dylib` or `proc-macro` among its crate types"
+        ),
+    }
+}

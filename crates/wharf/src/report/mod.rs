@@ -1,0 +1,194 @@
+//! Shows a build: status lines and diagnostics for people, or one JSON object a line for tools.
+
+mod human;
+
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+use wharf_core::messages::{
+    ArtifactProfile, BuildFinished, BuildScriptExecuted, CompilerArtifact, CompilerMessage, Message,
+};
+use wharf_core::metadata::TargetJson;
+use wharf_exec::{Failure as ActionFailure, Made, Stream};
+use wharf_ops::narrate::{Counts, Diagnostic, Note};
+use wharf_ops::plan::{Mode, Plan, Unit, UnitId};
+
+use crate::settings::MessageFormat;
+use crate::shell::{Progress, Shell, Verbosity};
+
+/// Shows the notes of one build.
+pub struct Reporter<'p> {
+    shell: &'p Shell,
+    plan: &'p Plan,
+    format: MessageFormat,
+    all_warnings: bool,
+    started: Instant,
+    failed: bool,
+}
+
+impl<'p> Reporter<'p> {
+    /// Nothing has been shown.
+    pub fn new(shell: &'p Shell, plan: &'p Plan, format: MessageFormat) -> Self {
+        let all_warnings = shell.verbosity() == Verbosity::VeryVerbose;
+        Self { shell, plan, format, all_warnings, started: Instant::now(), failed: false }
+    }
+
+    fn is_json(&self) -> bool {
+        matches!(self.format, MessageFormat::Json { .. })
+    }
+
+    /// Shows one note.
+    pub fn show(&mut self, note: Note<'p>) {
+        let verbose = self.shell.verbosity() >= Verbosity::Verbose;
+        match note {
+            Note::Working { verb, unit } => self.shell.status(verb, unit.id()),
+            Note::Fresh { unit } if verbose => self.shell.status("Fresh", unit.id()),
+            Note::Dirty { unit, why } if verbose => {
+                self.shell.status("Dirty", format!("{}: {}", unit.id(), human::reason(&why, unit)));
+            }
+            Note::Command { command, .. } if verbose => {
+                self.shell.status("Running", human::command(&command, self.shell.verbosity()));
+            }
+            Note::Fresh { .. } | Note::Dirty { .. } | Note::Command { .. } => {}
+            Note::Diagnostic { unit, json, diagnostic, duplicate } => {
+                self.diagnostic(unit, &json, diagnostic.as_ref(), duplicate);
+            }
+            Note::Text { unit, stream, line } => self.text(unit, stream, &line),
+            Note::Script { unit, message } => self.script(unit, &message),
+            Note::Done { id, unit, fresh, counts, made, took: _ } => {
+                self.done(id, unit, fresh, (counts, &made))
+            }
+            Note::Failed { unit, failure, counts, written } => self.failed(unit, &failure, counts, &written),
+            Note::Progress(progress) => {
+                let detail = progress.running.join(", ");
+                let (done, total) = (progress.done, progress.total);
+                self.shell.progress(&Progress { word: "Building", done, total, detail: &detail });
+            }
+        }
+    }
+
+    fn diagnostic(&self, unit: &Unit, json: &str, diagnostic: Option<&Diagnostic>, duplicate: bool) {
+        if !self.is_json() || matches!(self.format, MessageFormat::Json { render_diagnostics: true, .. }) {
+            match diagnostic {
+                Some(diagnostic) if diagnostic.is_summary() || duplicate => {}
+                Some(Diagnostic { rendered: Some(rendered), .. }) => {
+                    self.shell.err(rendered.strip_suffix('\n').unwrap_or(rendered));
+                }
+                Some(_) => {}
+                None => self.shell.err(json),
+            }
+        }
+        if let MessageFormat::Json { render_diagnostics: false, ansi, .. } = self.format {
+            let plain = if ansi { None } else { human::without_colors(json) };
+            let Ok(message) = serde_json::from_str::<&RawValue>(plain.as_deref().unwrap_or(json)) else {
+                self.shell.err(json);
+                return;
+            };
+            let message = Message::CompilerMessage(CompilerMessage {
+                package_id: unit.id().to_spec(),
+                manifest_path: &unit.package.manifest_path,
+                target: TargetJson::new(&unit.target),
+                message,
+            });
+            self.shell.out(message.to_line());
+        }
+    }
+
+    fn text(&self, unit: &Unit, stream: Stream, line: &str) {
+        if unit.mode == Mode::RunScript {
+            // What a build script prints is shown only to those who want everything.
+            if self.shell.verbosity() < Verbosity::VeryVerbose {
+                return;
+            }
+            let line = format!("[{} {}] {line}", unit.id().name(), unit.id().version());
+            match stream {
+                Stream::Out => self.shell.out(line),
+                Stream::Err => self.shell.err(line),
+            }
+            return;
+        }
+        match stream {
+            Stream::Out => self.shell.out(line),
+            Stream::Err => self.shell.err(line),
+        }
+    }
+
+    fn script(&self, unit: &Unit, message: &wharf_ops::plan::ScriptMessage) {
+        if message.is_error {
+            self.shell.error(format!("{}@{}: {}", unit.id().name(), unit.id().version(), message.text));
+        } else if unit.is_local() || self.all_warnings || self.failed {
+            self.shell.warn(format!("{}@{}: {}", unit.id().name(), unit.id().version(), message.text));
+        }
+    }
+
+    fn done(&self, id: UnitId, unit: &Unit, fresh: bool, (counts, made): (Counts, &Made)) {
+        if counts.warnings > 0 && !self.is_json() {
+            self.shell.warn(human::warnings_of(unit, counts));
+        }
+        if !self.is_json() {
+            return;
+        }
+        if unit.mode == Mode::RunScript {
+            self.script_executed(id, unit, made);
+            return;
+        }
+        let filenames = self
+            .plan
+            .filenames(id)
+            .filter(|file| !file.is_optional() || file.path.exists())
+            .map(|file| file.final_path().clone())
+            .collect();
+        let message = Message::CompilerArtifact(CompilerArtifact {
+            package_id: unit.id().to_spec(),
+            manifest_path: &unit.package.manifest_path,
+            target: TargetJson::new(&unit.target),
+            profile: ArtifactProfile::new(&unit.profile, unit.mode.is_any_test()),
+            features: unit.features.iter().map(ToString::to_string).collect(),
+            filenames,
+            executable: self.plan.executable(id).cloned(),
+            fresh,
+        });
+        self.shell.out(message.to_line());
+    }
+
+    fn script_executed(&self, id: UnitId, unit: &Unit, made: &Made) {
+        let Ok(output) = self.plan.script_output(id, made.stdout.as_deref().unwrap_or("")) else { return };
+        let Some(out_dir) = self.plan.out_dir(id) else { return };
+        let paths: Vec<String> = output.library_paths.iter().map(|path| path.display().to_string()).collect();
+        let message = Message::BuildScriptExecuted(BuildScriptExecuted {
+            package_id: unit.id().to_spec(),
+            linked_libs: &output.library_links,
+            linked_paths: &paths,
+            cfgs: &output.cfgs,
+            env: &output.env,
+            out_dir: &out_dir,
+        });
+        self.shell.out(message.to_line());
+    }
+
+    fn failed(&mut self, unit: &Unit, failure: &ActionFailure, counts: Counts, written: &[(Stream, String)]) {
+        self.failed = true;
+        if matches!(failure, ActionFailure::Interrupted) {
+            return;
+        }
+        let mut lines = vec![human::failure_of(unit, counts)];
+        lines.extend(human::causes(failure, written, counts, self.shell.verbosity()));
+        self.shell.error(lines.join("\n"));
+    }
+
+    /// Ends the report: `Finished` for people, `build-finished` for tools.
+    pub fn finish(&self, success: bool, profile: &wharf_core::Profile) {
+        self.shell.progress_done();
+        if self.is_json() {
+            self.shell.out(Message::BuildFinished(BuildFinished { success }).to_line());
+        }
+        if success {
+            self.shell.status("Finished", human::finished(profile, self.started.elapsed()));
+        }
+    }
+
+    /// Counts the time from another moment than now.
+    pub fn started_at(&mut self, started: Instant) {
+        self.started = started;
+    }
+}

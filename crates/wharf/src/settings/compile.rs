@@ -1,0 +1,260 @@
+//! From the flags of a command that compiles to a settled request.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wharf_core::CrateType;
+use wharf_ops::compile::{CompileRequest, RunOptions};
+use wharf_ops::narrow::Scope;
+use wharf_ops::plan::{Diagnostics, Intent, LibRule, NamedTargets, Names, TargetFilter, Toolchain};
+use wharf_ops::resolve::CliFeatures;
+use wharf_ops::workspace::PackageSelection as Selection;
+use wharf_ops::{Failure, Result, settings};
+
+use crate::cli::{CompileOptions, FeatureSelection, OnePackage, PackageSelection, TargetSelection};
+use crate::open::Opened;
+use crate::session::Session;
+use crate::settings::{MessageFormat, jobs, message_format, whole_workspace};
+use crate::shell::Verbosity;
+
+/// What a command says of its build, flags put together.
+pub struct Typed<'a> {
+    /// Which packages.
+    pub packages: Selection,
+    /// Which targets.
+    pub targets: TargetFilter,
+    /// Which features.
+    pub features: &'a FeatureSelection,
+    /// What for.
+    pub intent: Intent,
+    /// The profile by name, settled.
+    pub profile: String,
+    /// `--keep-going` or what means the same.
+    pub keep_going: bool,
+    /// Shared options.
+    pub compile: &'a CompileOptions,
+    /// `--ignore-rust-version`
+    pub ignore_rust_version: bool,
+    /// Arguments for the one root.
+    pub root_args: Vec<String>,
+    /// `--crate-type`
+    pub root_crate_types: Vec<CrateType>,
+    /// `--document-private-items`
+    pub document_private_items: bool,
+    /// `--artifact-dir`
+    pub artifact_dir: Option<PathBuf>,
+}
+
+/// A request that can be carried out, and with what.
+pub struct Settled {
+    /// The request.
+    pub request: CompileRequest,
+    /// The compiler.
+    pub toolchain: Arc<Toolchain>,
+    /// How results are shown.
+    pub format: MessageFormat,
+}
+
+/// Settles a request.
+///
+/// # Errors
+/// If flags make no sense, or the compiler or configuration is in the way.
+pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Result<Settled> {
+    let config = &session.config;
+    let format = message_format(&typed.compile.message_format)?;
+    let jobs = jobs(typed.compile, config)?;
+    refuse_empty_target(&typed.compile.target)?;
+    let (toolchain, kinds) = opened.toolchain(session, &typed.compile.target)?;
+    let short = matches!(format, MessageFormat::Short | MessageFormat::Json { short: true, .. });
+    let flags = settings::BuildFlags {
+        cargo: session.invocation.executable.clone(),
+        jobs,
+        diagnostics: Diagnostics {
+            short,
+            json: matches!(format, MessageFormat::Json { .. }),
+            width: session.shell.width(),
+        },
+        all_warnings: session.shell.verbosity() == Verbosity::VeryVerbose,
+        root_args: typed.root_args,
+        root_crate_types: typed.root_crate_types,
+        document_private_items: typed.document_private_items,
+        check_rust_version: !typed.ignore_rust_version,
+        artifact_dir: typed.artifact_dir.map(|dir| session.cwd().join(dir)),
+    };
+    let settings = settings::settle(config, &opened.workspace, flags)?;
+    let features = cli_features(typed.features)?;
+    let request = CompileRequest {
+        scope: Scope {
+            packages: typed.packages,
+            features,
+            dev_dependencies: needs_dev_dependencies(typed.intent, &typed.targets),
+            kinds,
+            all_platforms: false,
+        },
+        intent: typed.intent,
+        targets: typed.targets,
+        config_profiles: config.profiles([typed.profile.as_str()])?,
+        profile: typed.profile,
+        incremental: settings::incremental(config)?,
+        resolve: opened.resolve.clone(),
+        dep_info_base: config.build()?.dep_info_basedir,
+        settings: Arc::new(settings),
+        run: RunOptions {
+            jobs: NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN),
+            keep_going: typed.keep_going,
+            jobserver: session.jobserver.clone(),
+        },
+    };
+    Ok(Settled { request, toolchain, format })
+}
+
+/// `--features` and its like.
+///
+/// # Errors
+/// If a value is malformed.
+pub fn cli_features(features: &FeatureSelection) -> Result<CliFeatures> {
+    CliFeatures::parse(&features.features, features.all_features, features.no_default_features)
+}
+
+/// A `--target` without a value would mean a list of platforms, which only the compiler has.
+fn refuse_empty_target(targets: &[String]) -> Result<()> {
+    if targets.iter().any(String::is_empty) {
+        return Err(Failure::new("\"--target\" takes a target architecture as an argument.")
+            .help("run `rustup target list` to see possible targets"));
+    }
+    Ok(())
+}
+
+fn needs_dev_dependencies(intent: Intent, targets: &TargetFilter) -> bool {
+    let any = |names: &Names| *names != Names::Just(Vec::new());
+    match intent {
+        Intent::Build | Intent::Check { test: false } | Intent::Doc { .. } => match targets {
+            TargetFilter::Default { .. } => false,
+            TargetFilter::Only(only) => any(&only.examples) || any(&only.tests) || any(&only.benches),
+        },
+        Intent::Check { test: true } | Intent::Test | Intent::Bench | Intent::Doctest => true,
+    }
+}
+
+/// `-p`, `--workspace` and `--exclude`.
+///
+/// # Errors
+/// If they contradict each other, or `-p` has no value.
+pub fn packages(selection: &PackageSelection, opened: &Opened, session: &Session) -> Result<Selection> {
+    let whole = whole_workspace(selection, &|warning| session.shell.warn(warning));
+    list_if_empty(&selection.package, opened)?;
+    if whole {
+        return Ok(Selection::All { except: selection.exclude.clone() });
+    }
+    if !selection.exclude.is_empty() {
+        return Err(Failure::new("--exclude can only be used together with --workspace"));
+    }
+    Ok(if selection.package.is_empty() {
+        Selection::Default
+    } else {
+        Selection::Named(selection.package.clone())
+    })
+}
+
+/// The `-p` of commands that take one package.
+///
+/// # Errors
+/// If it has no value.
+pub fn one_package(package: &OnePackage, opened: &Opened) -> Result<Selection> {
+    match &package.package {
+        None => Ok(Selection::Default),
+        Some(spec) => {
+            list_if_empty(std::slice::from_ref(spec), opened)?;
+            Ok(Selection::Named(vec![spec.clone()]))
+        }
+    }
+}
+
+fn list_if_empty(specs: &[String], opened: &Opened) -> Result<()> {
+    if !specs.iter().any(String::is_empty) {
+        return Ok(());
+    }
+    let mut names: Vec<String> =
+        opened.workspace.members().map(|member| format!("    {}\n", member.name())).collect();
+    names.sort();
+    Err(Failure::new(format!(
+        "\"--package <SPEC>\" requires a SPEC format value, which can be any package ID specifier in the \
+         dependency graph.\nPossible packages/workspace members:\n{}",
+        names.concat()
+    )))
+}
+
+/// The flags that choose targets.
+///
+/// # Errors
+/// If one of them wants a name and has none.
+pub fn targets(selection: &TargetSelection, opened: &Opened) -> Result<TargetFilter> {
+    let TargetSelection { lib, bins, bin, examples, example, tests, test, benches, bench, all_targets } =
+        selection;
+    let is_kind: [(&str, &str, &[String], fn(&wharf_core::Target) -> bool); 4] = [
+        ("bin", "binaries", bin, wharf_core::Target::is_bin),
+        ("example", "examples", example, wharf_core::Target::is_example),
+        ("test", "tests", test, wharf_core::Target::is_test),
+        ("bench", "benches", bench, wharf_core::Target::is_bench),
+    ];
+    for (flag, plural, names, is_kind) in is_kind {
+        if names.iter().any(String::is_empty) {
+            return Err(list_targets(flag, plural, opened, is_kind));
+        }
+    }
+    if *all_targets {
+        return Ok(TargetFilter::Only(Box::new(NamedTargets {
+            all: true,
+            lib: LibRule::IfAny,
+            bins: Names::All,
+            examples: Names::All,
+            tests: Names::All,
+            benches: Names::All,
+        })));
+    }
+    let names = |all: bool, named: &[String]| if all { Names::All } else { Names::Just(named.to_vec()) };
+    let only = NamedTargets {
+        all: false,
+        lib: if *lib { LibRule::Wanted } else { LibRule::No },
+        bins: names(*bins, bin),
+        examples: names(*examples, example),
+        tests: names(*tests, test),
+        benches: names(*benches, bench),
+    };
+    Ok(filter(only))
+}
+
+/// Flags that say nothing are no filter.
+pub fn filter(only: NamedTargets) -> TargetFilter {
+    let none = Names::Just(Vec::new());
+    let says_nothing = only.lib == LibRule::No
+        && [&only.bins, &only.examples, &only.tests, &only.benches].into_iter().all(|names| *names == none);
+    if says_nothing {
+        TargetFilter::Default { skip_missing_features: true }
+    } else {
+        TargetFilter::Only(Box::new(only))
+    }
+}
+
+fn list_targets(
+    flag: &str,
+    plural: &str,
+    opened: &Opened,
+    is_kind: impl Fn(&wharf_core::Target) -> bool,
+) -> Failure {
+    let mut names: Vec<&str> = opened
+        .workspace
+        .default_members()
+        .flat_map(|package| &package.manifest.targets)
+        .filter(|target| is_kind(target))
+        .map(|target| target.name.as_str())
+        .collect();
+    names.sort_unstable();
+    let article = "one";
+    if names.is_empty() {
+        return Failure::new(format!("\"--{flag}\" takes {article} argument.\nNo {plural} available.\n"));
+    }
+    let list: Vec<String> = names.iter().map(|name| format!("    {name}\n")).collect();
+    Failure::new(format!("\"--{flag}\" takes {article} argument.\nAvailable {plural}:\n{}", list.concat()))
+}
