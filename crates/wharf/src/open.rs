@@ -154,9 +154,6 @@ fn tell(shell: &Shell, event: SourceEvent) {
         SourceEvent::WaitingForLock { what } => {
             shell.status_note("Blocking", format!("waiting for file lock on {what}"));
         }
-        SourceEvent::DuplicatePackage { package, skipped } => {
-            shell.warn(format!("skipping duplicate package `{package}` found at `{}`", skipped.display()));
-        }
     }
 }
 
