@@ -51,6 +51,11 @@ impl Resolution {
         self.packages.keys()
     }
 
+    /// What is used for a package that an edge names: its replacement by `[replace]`, if it has one.
+    pub fn used_for<'a>(&'a self, id: &'a PackageId) -> &'a PackageId {
+        self.replacements.get(id).unwrap_or(id)
+    }
+
     /// The edges out of a package; none for an unknown id.
     pub fn edges(&self, id: &PackageId) -> &[ResolvedEdge] {
         self.packages.get(id).map_or(&[], |package| &package.edges)

@@ -44,7 +44,7 @@ pub fn reachable(
                     && dependency.platform().is_none_or(|platform| (reach.is_active)(platform))
             })
         };
-        pending.extend(resolution.edges(id).iter().filter(counts).map(|edge| &edge.to));
+        pending.extend(resolution.edges(id).iter().filter(counts).map(|edge| resolution.used_for(&edge.to)));
     }
     found
 }

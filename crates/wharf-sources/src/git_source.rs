@@ -9,6 +9,7 @@ use wharf_core::source::Precise;
 use wharf_core::{GitReference, Package, PackageName, SourceId};
 
 use crate::context::Context;
+use crate::download::tag_cache_directory;
 use crate::error::SourceError;
 use crate::event::SourceEvent;
 use crate::git::{self, Repository};
@@ -167,6 +168,7 @@ fn resolve(context: &Context, url: &Url, wanted: &Wanted, submodule: bool) -> Re
         _ => context.need_network(|| format!("{} of git repository `{url}`", wanted.described()))?,
     }
     context.tell(SourceEvent::UpdatingGit { url: url.clone(), submodule });
+    tag_cache_directory(&context.home.path().join("git"));
     if !database.exists() {
         database.init()?;
     }
