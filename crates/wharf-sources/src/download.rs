@@ -1,6 +1,6 @@
 //! Archives: downloaded many at a time, verified, kept, and unpacked while others are still on their way.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -51,7 +51,7 @@ pub(crate) async fn fetch(
     if missing.is_empty() {
         return Ok(places);
     }
-    tag_cache_directory(context);
+    tag_cache_directory(&context.home.path().join("registry"));
     let batch = Arc::new(Batch::new(context.clone(), &missing));
     if batch.total > 0 {
         context.tell(SourceEvent::Downloading { count: batch.total });
@@ -321,13 +321,13 @@ fn unpack_one(context: &Context, job: &Job, bytes: &[u8]) -> Result<(), SourceEr
         .map_err(|cause| SourceError::Archive { package: job.wanted.id.clone(), cause: Arc::new(cause) })
 }
 
-/// Tells backup programs that `registry` is a cache (bford.info/cachedir). That it cannot be told is no reason to
+/// Tells backup programs that a directory of the home is a cache (bford.info/cachedir). That it cannot be told is no reason to
 /// stop.
-fn tag_cache_directory(context: &Context) {
+pub(crate) fn tag_cache_directory(dir: &Path) {
     const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
         # This directory holds what can be downloaded again, for cargo and wharf.\n\
         # See https://bford.info/cachedir/\n";
-    let path = context.home.path().join("registry/CACHEDIR.TAG");
+    let path = dir.join("CACHEDIR.TAG");
     if !path.exists() {
         drop(write_with_dirs(&path, TAG.as_bytes()));
     }
