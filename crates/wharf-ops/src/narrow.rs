@@ -57,8 +57,8 @@ pub fn narrow(
 ) -> Result<Narrowed> {
     let chosen = workspace.select(&scope.packages)?;
     let roots = distribute(workspace, &chosen.packages, &scope.features)?;
-    let resolution =
-        resolve_members(workspace, sources, options, &resolved.whole, &roots, scope.dev_dependencies)?;
+    // Dev-dependencies always, even where nothing sees them: under resolver 1 they switch features on.
+    let resolution = resolve_members(workspace, sources, options, &resolved.whole, &roots, true)?;
     let active = |platform: &Platform, whom: FeaturesFor| is_active(toolchain, &scope.kinds, platform, whom);
     let reach = Reach {
         dev_dependencies: scope.dev_dependencies,
