@@ -3,21 +3,27 @@
 //! Knows workspaces, configuration and how the other crates are put together. Must not know clap or the
 //! terminal: operations take settled requests, return data, and tell what happens through events.
 
+pub mod clean;
 pub mod compile;
 pub mod config;
 pub mod connect;
 mod disk;
 mod failure;
+pub mod fetch;
+pub mod lock_changes;
 pub mod metadata;
 pub mod narrate;
 pub mod narrow;
 pub mod new;
 pub mod packages;
+pub mod pkgid;
 pub mod programs;
 pub mod resolve;
 pub mod settings;
 mod suggest;
 pub mod toolchain;
+pub mod tree;
+pub mod update;
 pub mod workspace;
 
 pub use config::Config;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use wharf_core::metadata::{EdgeJson, EdgeKindJson, Metadata, NodeJson, PackageJson, ResolveJson};
 use wharf_core::resolution::ResolvedEdge;
-use wharf_core::{DepKind, Dependency, Package, PackageId, Resolution};
+use wharf_core::{Dependency, Package, PackageId, Resolution};
 use wharf_plan::{CompileKind, Toolchain};
 use wharf_sources::Sources;
 
@@ -33,11 +33,14 @@ pub struct MetadataAnswer<'a> {
     resolve: Option<ResolveJson>,
 }
 
-/// Resolves as far as asked and reads every package.
+/// Resolves as far as asked and reads every package. `toolchain` is needed when there are platforms to filter by.
+///
+/// # Errors
+/// If the workspace cannot be resolved or a package not be had.
 pub fn metadata<'a>(
     workspace: &'a Workspace,
     sources: &Sources,
-    toolchain: &dyn Fn() -> Result<Toolchain>,
+    toolchain: Option<&Toolchain>,
     options: &ResolveOptions,
     request: &MetadataRequest,
 ) -> Result<MetadataAnswer<'a>> {
@@ -49,8 +52,7 @@ pub fn metadata<'a>(
     let members: Vec<_> = workspace.members().cloned().collect();
     let roots = distribute(workspace, &members, &request.features)?;
     let resolution = resolve_members(workspace, sources, options, &resolved.whole, &roots, true)?;
-    let toolchain = if request.platforms.is_empty() { None } else { Some(toolchain()?) };
-    let filter = |dependency: &Dependency| match (&toolchain, dependency.platform()) {
+    let filter = |dependency: &Dependency| match (toolchain, dependency.platform()) {
         (Some(toolchain), Some(platform)) => {
             is_active(toolchain, &request.platforms, platform, wharf_core::resolution::FeaturesFor::Target)
         }
@@ -60,7 +62,7 @@ pub fn metadata<'a>(
     let reach = Reach {
         dev_dependencies: true,
         is_active: &|platform| {
-            toolchain.as_ref().is_none_or(|toolchain| {
+            toolchain.is_none_or(|toolchain| {
                 use wharf_core::resolution::FeaturesFor::{Host, Target};
                 is_active(toolchain, &request.platforms, platform, Target)
                     || is_active(toolchain, &request.platforms, platform, Host)
@@ -92,54 +94,44 @@ fn nodes<'r>(
         if nodes.contains_key(id) {
             continue;
         }
-        let is_member = workspace.is_member(id);
-        let mut dependencies = Vec::new();
+        let mut edges: Vec<(&PackageId, &ResolvedEdge)> = resolution
+            .edges(id)
+            .iter()
+            .filter(|edge| edge.dependencies.iter().any(filter))
+            .map(|edge| (resolution.used_for(&edge.to), edge))
+            .collect();
+        edges.sort_by_key(|(to, _)| *to);
         let mut deps = Vec::new();
-        for edge in resolution.edges(id) {
-            let counted: Vec<&Dependency> = edge
-                .dependencies
-                .iter()
-                .filter(|dependency| is_member || dependency.kind() != DepKind::Development)
-                .filter(|dependency| filter(dependency))
-                .collect();
-            if counted.is_empty() || !packages.contains_key(&edge.to) {
-                continue;
+        for (to, edge) in edges {
+            if let Some(json) = packages.get(to).and_then(|package| edge_json(edge, package)) {
+                deps.push(json);
+                pending.push(to);
             }
-            dependencies.push(edge.to.to_spec());
-            deps.extend(edge_json(edge, &counted, &packages[&edge.to]));
-            pending.push(&edge.to);
         }
-        deps.sort_by(|a, b| (&a.name, a.pkg.to_string()).cmp(&(&b.name, b.pkg.to_string())));
         let features = resolution.get(id).map(|package| &package.features);
-        let features = features.into_iter().flatten().map(ToString::to_string).collect();
-        nodes.insert(id, NodeJson { id: id.to_spec(), dependencies, deps, features });
+        let node = NodeJson {
+            id: id.to_spec(),
+            dependencies: deps.iter().map(|edge| edge.pkg.clone()).collect(),
+            deps,
+            features: features.into_iter().flatten().map(ToString::to_string).collect(),
+        };
+        nodes.insert(id, node);
     }
     nodes
 }
 
-/// One entry for each name under which code sees the library; none for a package without one.
-fn edge_json(edge: &ResolvedEdge, counted: &[&Dependency], package: &Package) -> Vec<EdgeJson> {
-    let Some(library) = package.manifest.library().filter(|target| target.is_linkable()) else {
-        return Vec::new();
-    };
-    let mut by_name: BTreeMap<String, Vec<EdgeKindJson>> = BTreeMap::new();
-    for dependency in counted {
-        let name = match &dependency.fields().rename {
-            Some(rename) => rename.crate_name(),
-            None => library.crate_name(),
-        };
-        by_name
-            .entry(name)
-            .or_default()
-            .push(EdgeKindJson { kind: dependency.kind(), target: dependency.platform().cloned() });
-    }
-    by_name
-        .into_iter()
-        .map(|(name, mut dep_kinds)| {
-            dep_kinds.sort();
-            EdgeJson { name, pkg: edge.to.to_spec(), dep_kinds }
-        })
-        .collect()
+/// How code sees the library of a package; `None` if it has none.
+fn edge_json(edge: &ResolvedEdge, package: &Package) -> Option<EdgeJson> {
+    let library = package.manifest.library()?;
+    let rename = edge.dependencies.iter().find_map(|dependency| dependency.fields().rename.as_ref());
+    let mut dep_kinds: Vec<EdgeKindJson> = edge
+        .dependencies
+        .iter()
+        .map(|dependency| EdgeKindJson { kind: dependency.kind(), target: dependency.platform().cloned() })
+        .collect();
+    dep_kinds.sort();
+    let name = rename.map_or_else(|| library.crate_name(), |rename| rename.crate_name());
+    Some(EdgeJson { name, pkg: package.id().to_spec(), dep_kinds })
 }
 
 impl MetadataAnswer<'_> {

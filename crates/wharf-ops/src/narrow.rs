@@ -35,6 +35,8 @@ pub struct Scope {
 pub struct Narrowed {
     /// The packages that were asked for: members, and dependencies named by `-p`.
     pub selected: Vec<PackageId>,
+    /// The members that were resolved for, and the features asked of them.
+    pub roots: Vec<(Arc<Package>, RequestedFeatures)>,
     /// How they were named, for messages.
     pub selection: Selection,
     /// The graph with the features of the command line.
@@ -90,6 +92,7 @@ pub fn narrow(
     };
     Ok(Narrowed {
         selected,
+        roots,
         selection,
         resolution,
         packages,
@@ -124,15 +127,30 @@ pub fn is_active(
 }
 
 /// The one package of a graph that a specification names.
+///
+/// # Errors
+/// If there is none, or more than one.
 pub fn find_one(resolution: &Resolution, spec: &PackageIdSpec) -> Result<PackageId> {
-    let found: Vec<&PackageId> = resolution.ids().filter(|id| matches_spec(spec, id)).collect();
+    let ids: Vec<&PackageId> = resolution.ids().collect();
+    find_among(ids.into_iter(), spec)
+}
+
+/// The one package among `ids` that a specification names.
+///
+/// # Errors
+/// If there is none, or more than one.
+pub fn find_among<'a>(
+    ids: impl Iterator<Item = &'a PackageId> + Clone,
+    spec: &PackageIdSpec,
+) -> Result<PackageId> {
+    let found: Vec<&PackageId> = ids.clone().filter(|id| matches_spec(spec, id)).collect();
     match found.as_slice() {
         [one] => Ok((*one).clone()),
         [] => {
             let failure =
                 Failure::new(format!("package ID specification `{spec}` did not match any packages"));
-            let same_name: Vec<String> = resolution
-                .ids()
+            let same_name: Vec<String> = ids
+                .clone()
                 .filter(|id| id.name().as_str() == spec.name())
                 .map(|id| id.to_spec().to_string())
                 .collect();
@@ -142,7 +160,7 @@ pub fn find_one(resolution: &Resolution, spec: &PackageIdSpec) -> Result<Package
                     same_name.join("\n  ")
                 )));
             }
-            let names = resolution.ids().map(|id| id.name().as_str());
+            let names = ids.map(|id| id.name().as_str());
             Err(match crate::suggest::nearest(spec.name(), names) {
                 Some(name) => failure.help(format!("a package with a similar name exists: `{name}`")),
                 None => failure,

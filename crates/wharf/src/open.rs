@@ -6,7 +6,7 @@ use std::sync::Arc;
 use wharf_ops::config::IncompatibleRustVersions;
 use wharf_ops::connect::{self, Network, SourceEvent, Sources};
 use wharf_ops::plan::{CompileKind, Toolchain};
-use wharf_ops::resolve::ResolveOptions;
+use wharf_ops::resolve::{LockListener, ResolveOptions};
 use wharf_ops::toolchain::{self, Compiler};
 use wharf_ops::workspace::settle_manifest;
 use wharf_ops::{Result, Workspace, settings};
@@ -49,6 +49,8 @@ impl Opened {
         };
         let shell = session.shell.clone();
         let sources = connect::sources(config, &loader, network, Box::new(move |event| tell(&shell, event)))?;
+        let shell = session.shell.clone();
+        let lock_changed = LockListener(Arc::new(move |changes| crate::report::lock::show(changes, &shell)));
         let prefer = config.resolver()?.incompatible_rust_versions;
         let resolve = ResolveOptions {
             lock: access.lock,
@@ -57,6 +59,7 @@ impl Opened {
             rustc: None,
             offline: access.offline,
             patches: connect::config_patches(config, &loader)?,
+            lock_changed,
         };
         let wharf_home = config.env().wharf_home(config.cwd())?;
         Ok(Opened { workspace, sources, resolve, wharf_home })

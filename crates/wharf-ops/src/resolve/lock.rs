@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wharf_base::{fs, paths};
 use wharf_core::lockfile::{LockVersion, LockedDependency, Lockfile, are_equal};
+use wharf_core::manifest::Patch;
 use wharf_core::{Dependency, Package, PackageId, Resolution, SourceId};
 use wharf_resolve::{LockedGraph, LockedPackage};
 
@@ -56,8 +57,8 @@ pub fn read(workspace: &Workspace) -> Result<Option<Found>> {
 
 /// Translates a lockfile for the resolver. Packages without a source are those that `workspace` and the path
 /// dependencies of its packages, patches and replacements reach.
-pub fn graph(lockfile: &Lockfile, workspace: &Workspace, extra: &[Dependency]) -> LockedGraph {
-    let local = LocalIds::of(workspace, extra);
+pub fn graph(lockfile: &Lockfile, workspace: &Workspace, patches: &[Patch]) -> LockedGraph {
+    let local = LocalIds::of(workspace, patches);
     let ids: Vec<Option<PackageId>> = lockfile
         .packages
         .iter()
@@ -96,18 +97,32 @@ pub fn graph(lockfile: &Lockfile, workspace: &Workspace, extra: &[Dependency]) -
     graph
 }
 
+/// The packages of a lockfile with the versions that it names. Where [`graph`] has the version that a path package
+/// has now, this has the one that it had.
+pub fn ids(lockfile: &Lockfile, workspace: &Workspace, patches: &[Patch]) -> Vec<PackageId> {
+    let local = LocalIds::of(workspace, patches);
+    let id = |package: &wharf_core::lockfile::LockedPackage| {
+        let source = match &package.source {
+            Some(source) => source.clone(),
+            None => local.find(&package.name, &package.version)?.source().clone(),
+        };
+        Some(PackageId::new(package.name.clone(), package.version.clone(), source))
+    };
+    lockfile.packages.iter().filter_map(id).collect()
+}
+
 /// The path packages that a lockfile may mean by a bare name.
 struct LocalIds(BTreeMap<String, Vec<PackageId>>);
 
 impl LocalIds {
-    fn of(workspace: &Workspace, extra: &[Dependency]) -> Self {
+    fn of(workspace: &Workspace, patches: &[Patch]) -> Self {
         let mut ids = Self(BTreeMap::new());
         let mut seen = BTreeSet::new();
         for member in workspace.members() {
             ids.visit(workspace, member, &mut seen);
         }
-        let more = workspace.patches().iter().map(|patch| &patch.dependency);
-        let more = more.chain(workspace.replaces().iter().map(|(_, dependency)| dependency)).chain(extra);
+        let more = workspace.patches().iter().chain(patches).map(|patch| &patch.dependency);
+        let more = more.chain(workspace.replaces().iter().map(|(_, dependency)| dependency));
         for dependency in more {
             ids.visit_dependency(workspace, dependency, &mut seen);
         }

@@ -12,14 +12,16 @@ use wharf_core::source::CRATES_IO;
 use wharf_core::{Package, PackageId, PackageIdSpec, PartialVersion, Resolution, SourceId};
 use wharf_resolve::{
     Conflict, LockedGraph, LockedPackage, Patch, PreciseVersion, Problem, Replace, RequestedFeatures, Root,
-    RustVersionPolicy, VersionOrder,
+    RustVersionPolicy,
 };
 use wharf_sources::Sources;
 
 pub use features::CliFeatures;
 pub use lock::{Found, LockPolicy};
+pub use wharf_resolve::VersionOrder;
 
 use crate::failure::{Failure, Result};
+use crate::lock_changes::{Comparison, LockChanges};
 use crate::workspace::Workspace;
 
 use index::WorkspaceIndex;
@@ -40,6 +42,18 @@ pub struct ResolveOptions {
     pub offline: Option<&'static str>,
     /// `[patch]` of configuration; goes before the manifest's.
     pub patches: Vec<wharf_core::manifest::Patch>,
+    /// Hears of changes of the lockfile, before anything is downloaded.
+    pub lock_changed: LockListener,
+}
+
+/// Hears what changed in a lockfile.
+#[derive(Clone)]
+pub struct LockListener(pub Arc<dyn Fn(&LockChanges) + Send + Sync>);
+
+impl std::fmt::Debug for LockListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("LockListener")
+    }
 }
 
 /// What of the lockfile may move.
@@ -81,6 +95,12 @@ pub fn resolve_workspace(
 ) -> Result<Resolved> {
     let resolved = resolve_unwritten(workspace, sources, options, unlock)?;
     let changed = lock::write(workspace, &resolved.whole, resolved.previous.as_ref(), options.lock)?;
+    if changed && options.lock != LockPolicy::Ignore {
+        let found = resolved.previous.as_ref();
+        let before = found.map(|found| lock::ids(&found.lockfile, workspace, &options.patches));
+        let (before, now) = (before.as_deref(), &resolved.whole);
+        (options.lock_changed.0)(&Comparison { workspace, sources, options, before, now }.noticed()?);
+    }
     Ok(Resolved { changed, ..resolved })
 }
 
@@ -95,9 +115,21 @@ pub fn resolve_unwritten(
         LockPolicy::Ignore => None,
         _ => lock::read(workspace)?,
     };
-    let extra: Vec<_> = options.patches.iter().map(|patch| patch.dependency.clone()).collect();
-    let locked =
-        previous.as_ref().map(|found| lock::graph(&found.lockfile, workspace, &extra)).unwrap_or_default();
+    let locked = previous
+        .as_ref()
+        .map(|found| lock::graph(&found.lockfile, workspace, &options.patches))
+        .unwrap_or_default();
+    let whole = resolve_from(workspace, sources, options, (&locked, unlock))?;
+    Ok(Resolved { whole, previous, locked, changed: false })
+}
+
+/// Resolves every member with all its features, starting from a graph that may stay as far as `unlock` says.
+pub(crate) fn resolve_from(
+    workspace: &Workspace,
+    sources: &Sources,
+    options: &ResolveOptions,
+    (locked, unlock): (&LockedGraph, &Unlock),
+) -> Result<Resolution> {
     let everything = |member: &Arc<Package>| Root {
         summary: member.manifest.summary.clone(),
         features: RequestedFeatures::everything(),
@@ -107,8 +139,7 @@ pub fn resolve_unwritten(
     problem.locked = locked.clone();
     apply(unlock, &mut problem);
     let index = WorkspaceIndex::new(workspace, sources);
-    let whole = wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
-    Ok(Resolved { whole, previous, locked, changed: false })
+    wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))
 }
 
 /// Resolves for some members with some features, keeping to what `whole` chose.
@@ -135,7 +166,7 @@ pub fn resolve_members(
 }
 
 /// A resolution as the lock of another one.
-fn graph_of(resolution: &Resolution) -> LockedGraph {
+pub(crate) fn graph_of(resolution: &Resolution) -> LockedGraph {
     LockedGraph {
         packages: resolution
             .packages
@@ -191,9 +222,13 @@ fn patch_target(workspace: &Workspace, target: &PatchTarget) -> Result<SourceId>
     }
 }
 
+/// Whether candidates that the members' toolchains can build go first.
+pub fn honours_rust_version(workspace: &Workspace, options: &ResolveOptions) -> bool {
+    options.prefer_rust_version.unwrap_or_else(|| workspace.resolver() == ResolverVersion::V3)
+}
+
 fn rust_version_policy(workspace: &Workspace, options: &ResolveOptions) -> RustVersionPolicy {
-    let prefer = options.prefer_rust_version.unwrap_or_else(|| workspace.resolver() == ResolverVersion::V3);
-    if !prefer {
+    if !honours_rust_version(workspace, options) {
         return RustVersionPolicy::Ignore;
     }
     let mut stated: Vec<PartialVersion> = workspace

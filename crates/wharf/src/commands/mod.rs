@@ -1,6 +1,7 @@
 //! One file for each command: settle what was typed, call the operation, show what it returns.
 
 mod build;
+mod clean;
 mod compile;
 mod completions;
 mod doc;
@@ -8,12 +9,15 @@ mod explain;
 mod help;
 mod list;
 mod locate_project;
+mod metadata;
 mod new;
 mod run;
 mod test;
+mod tree;
+mod update;
 mod version;
 
-use wharf_ops::{Failure, Result};
+use wharf_ops::Result;
 
 use crate::cli::{Cli, Command};
 use crate::session::Session;
@@ -44,23 +48,19 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Bench(args)) => test::bench(&args, session),
         Some(Command::Build(args)) => build::build(&args, session),
         Some(Command::Check(args)) => build::check(&args, session),
-        Some(Command::Clean(_)) => unavailable("clean"),
+        Some(Command::Clean(args)) => clean::run(&args, session),
         Some(Command::Doc(args)) => doc::doc(&args, session),
-        Some(Command::Fetch(_)) => unavailable("fetch"),
-        Some(Command::GenerateLockfile(_)) => unavailable("generate-lockfile"),
-        Some(Command::Metadata(_)) => unavailable("metadata"),
-        Some(Command::Pkgid(_)) => unavailable("pkgid"),
-        Some(Command::ReadManifest(_)) => unavailable("read-manifest"),
+        Some(Command::Fetch(args)) => update::fetch(&args, session),
+        Some(Command::GenerateLockfile(args)) => update::generate_lockfile(&args, session),
+        Some(Command::Metadata(args)) => metadata::metadata(&args, session),
+        Some(Command::Pkgid(args)) => metadata::pkgid(&args, session),
+        Some(Command::ReadManifest(args)) => metadata::read_manifest(&args, session),
         Some(Command::Run(args)) => run::run(&args, session),
         Some(Command::Rustc(args)) => build::rustc(&args, session),
         Some(Command::Rustdoc(args)) => doc::rustdoc(&args, session),
         Some(Command::Test(args)) => test::test(&args, session),
-        Some(Command::Tree(_)) => unavailable("tree"),
-        Some(Command::Update(_)) => unavailable("update"),
+        Some(Command::Tree(args)) => tree::run(&args, session),
+        Some(Command::Update(args)) => update::update(&args, session),
         Some(Command::External(words)) => crate::external::run(&words, session),
     }
-}
-
-fn unavailable(command: &str) -> Result<()> {
-    Err(Failure::new(format!("`{command}` is not yet available")))
 }

@@ -118,7 +118,7 @@ pub fn cli_features(features: &FeatureSelection) -> Result<CliFeatures> {
 }
 
 /// A `--target` without a value would mean a list of platforms, which only the compiler has.
-fn refuse_empty_target(targets: &[String]) -> Result<()> {
+pub fn refuse_empty_target(targets: &[String]) -> Result<()> {
     if targets.iter().any(String::is_empty) {
         return Err(Failure::new("\"--target\" takes a target architecture as an argument.")
             .help("run `rustup target list` to see possible targets"));
@@ -171,7 +171,11 @@ pub fn one_package(package: &OnePackage, opened: &Opened) -> Result<Selection> {
     }
 }
 
-fn list_if_empty(specs: &[String], opened: &Opened) -> Result<()> {
+/// A `-p` without a value asks what there is.
+///
+/// # Errors
+/// The list.
+pub fn list_if_empty(specs: &[String], opened: &Opened) -> Result<()> {
     if !specs.iter().any(String::is_empty) {
         return Ok(());
     }
