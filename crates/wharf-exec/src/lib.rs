@@ -31,6 +31,6 @@ pub use graph::{Action, ActionId, Graph, Need, Stage};
 pub use options::{Jobserver, Options};
 pub use step::{
     Arg, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput, Observed,
-    Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch,
+    Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,
 };
 pub use store::Store;

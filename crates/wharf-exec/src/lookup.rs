@@ -13,7 +13,7 @@ use crate::graph::{ActionId, Stage};
 use crate::record::{self, Record};
 use crate::shop::Shop;
 use crate::step::{Made, MadeOutput, Output, Step, TreeOutput};
-use crate::store::{Blob, Entry, base_key, incremental_key, is_executable};
+use crate::store::{Blob, Entry, base_keys, incremental_key, is_executable};
 
 /// What a lookup says.
 pub(crate) enum Verdict {
@@ -34,10 +34,13 @@ pub(crate) struct Pending {
 }
 
 impl Pending {
-    /// The key under which the result of the chosen form is kept.
-    pub(crate) fn key(&self) -> Digest {
-        let key = base_key(&self.step);
-        if self.incremental { incremental_key(&key) } else { key }
+    /// The keys under which the result of the chosen form is kept.
+    pub(crate) fn keys(&self) -> Vec<Digest> {
+        let mut keys = base_keys(&self.step);
+        if self.incremental {
+            keys.iter_mut().for_each(|key| *key = incremental_key(key));
+        }
+        keys
     }
 }
 
@@ -74,9 +77,13 @@ pub(crate) fn find(
     action: ActionId,
     step: &Step,
 ) -> Result<Option<(Outcome, Arc<Made>)>, Failure> {
-    let key = base_key(step);
-    let other = step.incremental.is_some().then(|| incremental_key(&key));
-    for key in [Some(key), other].into_iter().flatten() {
+    let plain = base_keys(step);
+    let others: Vec<Digest> = match step.incremental {
+        Some(_) => plain.iter().map(incremental_key).collect(),
+        None => Vec::new(),
+    };
+    for (keys, key) in plain.iter().map(|key| (&plain, *key)).chain(others.iter().map(|key| (&others, *key)))
+    {
         for entry in shop.store.entries(&key) {
             if !entry.sight.holds(step, &shop.signatures) {
                 continue;
@@ -87,6 +94,10 @@ pub(crate) fn find(
             };
             if outcome == Outcome::Restored {
                 write_record(shop, action, step, &entry)?;
+                // What served once in a checkout goes on to serve there.
+                for other in keys.iter().filter(|other| **other != key) {
+                    shop.store.insert(other, &entry)?;
+                }
             }
             let made = Arc::new(made(step, entry));
             shop.slots[action.0].whole.set(Arc::clone(&made)).ok();

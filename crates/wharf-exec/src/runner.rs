@@ -350,7 +350,9 @@ impl Runner<'_> {
             lines: product.lines.clone(),
             took: product.took,
         };
-        shop.store.insert(&self.pending.key(), &entry)?;
+        for key in self.pending.keys() {
+            shop.store.insert(&key, &entry)?;
+        }
         Ok(())
     }
 }

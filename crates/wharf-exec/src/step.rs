@@ -78,10 +78,23 @@ pub struct Step {
     pub capture_stdout: bool,
     /// The other form of the command, for sources that are being edited here.
     pub incremental: Option<Incremental>,
+    /// What the command may read without leaving a trace.
+    pub undeclared: Option<Undeclared>,
     /// Whether the result may be kept and found again; otherwise the command runs each time.
     pub cacheable: bool,
     /// Whether the command understands a jobserver.
     pub jobserver: bool,
+}
+
+/// What a command may read without leaving a trace, so that neither recipe nor observation holds it. A result then
+/// serves where these values are the same, and in the checkout that it was made in, where the user answers for what
+/// nobody declared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undeclared {
+    /// Names the checkout.
+    pub checkout: String,
+    /// The digest of everything that could have been read.
+    pub values: Digest,
 }
 
 /// Names and values that a result depends on, in a fixed order. Kept with the entry, so that a difference can be

@@ -15,7 +15,7 @@ use wharf_base::{fs, lock};
 use crate::look::Sight;
 use crate::sealed;
 use crate::signatures::Stamp;
-use crate::step::{KeptLine, Step};
+use crate::step::{KeptLine, Step, Undeclared};
 use crate::tree::{Manifest, Node};
 
 const MAGIC: &[u8] = b"wharf entries 1\n";
@@ -54,8 +54,18 @@ pub(crate) struct Entry {
     pub took: Duration,
 }
 
-/// The key under which results of this step are found.
-pub(crate) fn base_key(step: &Step) -> Digest {
+/// The keys under which results of this step are found, the one that is shared furthest first. One that is made is
+/// kept under all of them.
+pub(crate) fn base_keys(step: &Step) -> Vec<Digest> {
+    let declared = declared_key(step);
+    let Some(Undeclared { checkout, values }) = &step.undeclared else { return vec![declared] };
+    let shared = Hasher::for_purpose("wharf action with values 1").digest(&declared).digest(values).finish();
+    let mut local = Hasher::for_purpose("wharf action of a checkout 1");
+    local.digest(&declared).value(checkout);
+    vec![shared, local.finish()]
+}
+
+fn declared_key(step: &Step) -> Digest {
     let mut hasher = Hasher::for_purpose("wharf action 1");
     hasher.number(step.recipe.values().len() as u64);
     for (name, value) in step.recipe.values() {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use wharf_exec::{
     ActionId, Command, Dest, Director, Done, Incremental, Input, LineRole, Observed, Output, Place, Recipe,
-    RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch,
+    RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,
 };
 
 use crate::args::{Args, joined};
 use crate::dep_info::DepInfo;
 use crate::env::{
-    Variables, crate_variables, envified, library_path, library_path_variable, own_directories,
-    package_variables, plugin_runs, program_variables, run_variables, search_directory,
+    Variables, crate_variables, envified, environment_digest, library_path, library_path_variable,
+    own_directories, package_variables, plugin_runs, program_variables, run_variables, search_directory,
 };
 use crate::files::{dep_info_name, source_argument};
 use crate::plan::Plan;
@@ -92,7 +92,19 @@ impl Plan {
             incremental,
             cacheable: true,
             jobserver: true,
+            undeclared: self.loads_macros(id).then(|| self.undeclared()),
         })
+    }
+
+    /// Whether the compiler runs code of packages, which may read anything.
+    fn loads_macros(&self, id: UnitId) -> bool {
+        self.reach[id.0].crates.iter().any(|below| self.unit(*below).target.is_proc_macro())
+    }
+
+    /// Build scripts and procedural macros read variables that they never declare, and leave no trace of it.
+    fn undeclared(&self) -> Undeclared {
+        let checkout = self.settings.target_dir.to_string_lossy().into_owned();
+        Undeclared { checkout, values: *self.environment.get_or_init(|| environment_digest(&self.settings)) }
     }
 
     /// The program to start; wrappers get the compiler as their first argument.
@@ -215,6 +227,9 @@ impl Plan {
         }
         for (name, value) in &variables.key {
             recipe.push(format!("env {name}"), value);
+        }
+        if unit.needs_objects() {
+            recipe.push("linker", &toolchain.info(&unit.kind).linker_id);
         }
         let linked = if unit.needs_objects() { &LINKER_VARIABLES[..] } else { &[] };
         for name in COMPILER_VARIABLES.iter().chain(linked) {
@@ -402,6 +417,7 @@ impl Plan {
             incremental: None,
             cacheable: true,
             jobserver: true,
+            undeclared: Some(self.undeclared()),
         })
     }
 
@@ -449,6 +465,7 @@ impl Plan {
             incremental: None,
             cacheable: true,
             jobserver: true,
+            undeclared: self.loads_macros(id).then(|| self.undeclared()),
         })
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
+use wharf_base::digest::{Digest, Hasher};
 use wharf_base::process::Environment;
 use wharf_core::{Cfg, Package};
 
@@ -252,4 +253,55 @@ pub(crate) fn own_directories<'a>(
 /// The runs whose libraries a compiler must find at run time: those of procedural macros.
 pub(crate) fn plugin_runs(reach: &Reach) -> impl Iterator<Item = crate::unit::UnitId> + '_ {
     reach.plugins.iter().copied()
+}
+
+/// Variables of the user's session: they differ from terminal to terminal and day to day, and no result may depend on
+/// them.
+const SESSION_VARIABLES: [&str; 26] = [
+    "_",
+    "PWD",
+    "OLDPWD",
+    "SHLVL",
+    "TERM",
+    "COLORTERM",
+    "COLUMNS",
+    "LINES",
+    "LS_COLORS",
+    "WINDOWID",
+    "STY",
+    "INVOCATION_ID",
+    "JOURNAL_STREAM",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "DBUS_SESSION_BUS_ADDRESS",
+    "GPG_TTY",
+    "GPG_AGENT_INFO",
+    "HISTFILE",
+    "MAKEFLAGS",
+    "MFLAGS",
+    "MAKELEVEL",
+    "CARGO_MAKEFLAGS",
+    "NO_COLOR",
+    "CLICOLOR_FORCE",
+];
+/// Beginnings of the names of more such variables.
+const SESSION_PREFIXES: [&str; 8] =
+    ["SSH_", "TMUX", "VTE_", "XDG_SESSION", "TERM_", "CARGO_TERM_", "KITTY_", "WEZTERM_"];
+
+/// The digest of everything in the user's environment that a build script or procedural macro could read.
+pub(crate) fn environment_digest(settings: &Settings) -> Digest {
+    let mut hasher = Hasher::for_purpose("wharf environment 1");
+    for (name, value) in settings.base_env.iter() {
+        let text = name.to_string_lossy();
+        let is_session = SESSION_VARIABLES.contains(&&*text)
+            || SESSION_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+        if !is_session {
+            hasher.value(text.as_bytes()).value(value.as_encoded_bytes());
+        }
+    }
+    for variable in &settings.env {
+        hasher.value(&variable.name).value(variable.value.as_encoded_bytes());
+    }
+    hasher.finish()
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use wharf_base::digest::Digest;
 use wharf_core::PackageId;
 use wharf_exec::{Action, ActionId, Done, Graph, Need, Stage, StepError};
 
@@ -46,6 +47,8 @@ pub struct Plan {
     pub(crate) checksums: BTreeMap<PackageId, String>,
     /// What each build script said, once it is known.
     pub(crate) scripts: Vec<OnceLock<Arc<ScriptOutput>>>,
+    /// The digest of the user's environment.
+    pub(crate) environment: OnceLock<Digest>,
 }
 
 /// Plans a request.
@@ -87,6 +90,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     }
     let mut plan = Plan {
         reach: reach(&units, &order),
+        environment: OnceLock::new(),
         scripts: units.iter().map(|_| OnceLock::new()).collect(),
         outputs: files,
         graph: Graph::default(),

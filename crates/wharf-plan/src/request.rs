@@ -254,6 +254,8 @@ pub struct TargetInfo {
     pub rustdocflags: Arc<[String]>,
     /// `target.<triple>.linker`, and the like; a program name or a path.
     pub linker: Option<PathBuf>,
+    /// What identifies the linker's bytes, and those of the C library: changes whenever they do.
+    pub linker_id: String,
     /// `target.<triple>.runner`, and the like.
     pub runner: Option<Runner>,
     /// `target.<triple>.<links>`: what takes the place of a build script.

@@ -135,6 +135,7 @@ impl Director for Scripts<'_> {
             }),
             cacheable: !spec.always,
             jobserver: true,
+            undeclared: None,
         })
     }
 

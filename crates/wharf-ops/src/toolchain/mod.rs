@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_base::digest::Hasher;
+use wharf_base::digest::Hasher;
 use wharf_base::process::Command;
 use wharf_core::{Cfg, Version};
 use wharf_plan::{CompileKind, CompileTarget, TargetInfo, Toolchain};
@@ -324,7 +325,9 @@ impl Prober<'_> {
             }
         }
         let target = config.target(triple, &answer.cfgs)?;
+        let linker_id = linker_id(config, target.linker.as_deref(), &rustflags);
         let info = TargetInfo {
+            linker_id,
             file_names: answer.file_names,
             split_debuginfo: answer.split_debuginfo,
             libdir: answer.sysroot.join("lib/rustlib").join(triple).join("lib"),
@@ -382,4 +385,26 @@ impl Prober<'_> {
             .unwrap_or_default();
         ToolchainError::UnknownTarget { triple, hint }
     }
+}
+
+/// What identifies the linker's bytes: the program that is called, what `-C linker` names instead, the linker behind
+/// the usual compiler driver, and the C library that programs are linked with.
+fn linker_id(config: &Config, configured: Option<&Path>, rustflags: &[String]) -> String {
+    let mut hasher = Hasher::for_purpose("wharf linker 1");
+    let named = rustflags
+        .iter()
+        .filter_map(|flag| flag.strip_prefix("-Clinker=").or_else(|| flag.strip_prefix("linker=")))
+        .map(Path::new);
+    let usual = ["cc", "ld", "ld.lld", "rust-lld", "mold"].into_iter().map(Path::new);
+    for program in configured.into_iter().chain(named).chain(usual) {
+        match config.env().find_program(program, config.cwd()) {
+            Some(found) => identity::add_file(&mut hasher, &found),
+            None => drop(hasher.value(program.as_os_str().as_encoded_bytes())),
+        }
+    }
+    for library in ["/lib/x86_64-linux-gnu/libc.so.6", "/lib/aarch64-linux-gnu/libc.so.6", "/lib64/libc.so.6"]
+    {
+        identity::add_file(&mut hasher, Path::new(library));
+    }
+    hasher.finish().to_hex()
 }
