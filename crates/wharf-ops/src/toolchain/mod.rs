@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_base::digest::Hasher;
-use wharf_base::digest::Hasher;
 use wharf_base::process::Command;
 use wharf_core::{Cfg, Version};
 use wharf_plan::{CompileKind, CompileTarget, TargetInfo, Toolchain};
