@@ -93,6 +93,30 @@ impl Sandbox {
         self
     }
 
+    /// The same world with the real crates.io in place of the registry's stand-in, and what reaches the network.
+    #[must_use]
+    pub fn facing_crates_io(mut self) -> Self {
+        for tool in [Tool::Cargo, Tool::Wharf] {
+            let config = self.cargo_home(tool).join("config.toml");
+            std::fs::write(config, "[net]\nretry = 3\n").expect("the sandbox is writable");
+        }
+        let names = [
+            "HTTPS_PROXY",
+            "https_proxy",
+            "HTTP_PROXY",
+            "http_proxy",
+            "NO_PROXY",
+            "no_proxy",
+            "SSL_CERT_FILE",
+        ];
+        for name in names {
+            if let Some(value) = std::env::var_os(name) {
+                self.environment.insert(name.into(), value);
+            }
+        }
+        self
+    }
+
     /// The toolchain's own `cargo`.
     pub fn cargo_binary() -> PathBuf {
         sysroot().join("bin/cargo")
