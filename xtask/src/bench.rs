@@ -9,7 +9,7 @@ use crate::tool::{self, Outcome};
 const USAGE: &str = "\
 Usage: cargo xtask bench [SCENARIO]… [--rounds N] [--members N] [--project DIRECTORY] [--wharf BINARY] [--write]
 
-Scenarios: noop metadata lock touch edit cold (default: all)
+Scenarios: noop metadata lock fetch touch edit cold (default: all; fetch needs the network)
   --rounds N           rounds of each scenario (default 7)
   --members N          members of the generated workspace (default 100)
   --project DIRECTORY  measure on a copy of this project instead
@@ -25,10 +25,19 @@ struct Scenario {
     prepare: fn(&Place, round: usize) -> Outcome,
 }
 
-const SCENARIOS: [Scenario; 6] = [
+const SCENARIOS: [Scenario; 7] = [
     Scenario { name: "noop", arguments: &["build"], prepare: |_, _| Ok(()) },
     Scenario { name: "metadata", arguments: &["metadata", "--format-version", "1"], prepare: |_, _| Ok(()) },
-    Scenario { name: "lock", arguments: &["generate-lockfile"], prepare: |place, _| place.remove_lockfile() },
+    Scenario {
+        name: "lock",
+        arguments: &["generate-lockfile", "--offline"],
+        prepare: |place, _| place.remove_lockfile(),
+    },
+    Scenario {
+        name: "fetch",
+        arguments: &["fetch", "--locked"],
+        prepare: |place, _| place.forget_packages(),
+    },
     Scenario { name: "touch", arguments: &["build"], prepare: |place, _| place.touch() },
     Scenario { name: "edit", arguments: &["build"], prepare: |place, round| place.edit(round) },
     Scenario { name: "cold", arguments: &["build"], prepare: |place, _| place.clean() },
@@ -38,6 +47,7 @@ const SCENARIOS: [Scenario; 6] = [
 struct Place {
     binary: PathBuf,
     project: PathBuf,
+    cargo_home: PathBuf,
     wharf_home: PathBuf,
     edited: PathBuf,
 }
@@ -70,9 +80,15 @@ pub fn run(words: &[String]) -> Outcome {
             None => generate(&project, options.members)?,
         }
         let edited = edited_file(&project)?;
-        Ok(Place { binary, project, wharf_home: directory.join("wharf-home"), edited })
+        Ok(Place {
+            binary,
+            project,
+            cargo_home: directory.join("cargo-home"),
+            wharf_home: directory.join("wharf-home"),
+            edited,
+        })
     };
-    let places = [place("cargo", "cargo".into())?, place("wharf", wharf)?];
+    let places = [place("cargo", real_cargo())?, place("wharf", wharf)?];
     let mut table = String::from("| scenario | | cargo | wharf | ratio |\n|---|---|---|---|---|\n");
     for scenario in &SCENARIOS {
         if options.wanted.is_empty() || options.wanted.iter().any(|name| name == scenario.name) {
@@ -172,6 +188,7 @@ impl Place {
         command
             .args(arguments)
             .current_dir(&self.project)
+            .env("CARGO_HOME", &self.cargo_home)
             .env("WHARF_HOME", &self.wharf_home)
             .env("CARGO_TARGET_DIR", self.project.join("target"))
             .stdin(Stdio::null())
@@ -205,6 +222,11 @@ impl Place {
         }
     }
 
+    /// Leaves the index and the archives to be downloaded again.
+    fn forget_packages(&self) -> Outcome {
+        tool::remove(&self.cargo_home)
+    }
+
     fn touch(&self) -> Outcome {
         let text = tool::read(&self.edited)?;
         tool::write(&self.edited, &text)
@@ -219,6 +241,16 @@ impl Place {
         tool::remove(&self.project.join("target"))?;
         tool::remove(&self.wharf_home)
     }
+}
+
+/// The cargo behind rustup's proxy, whose start is not cargo's fault.
+fn real_cargo() -> PathBuf {
+    let found = tool::command("rustup").args(["which", "cargo"]).output();
+    let path = found
+        .ok()
+        .filter(|output| output.status.success())
+        .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
+    path.unwrap_or_else(|| "cargo".into())
 }
 
 /// User and system time of all children that have ended, in ticks of 10 ms.
