@@ -8,6 +8,7 @@ pub mod compile;
 pub mod config;
 pub mod connect;
 mod disk;
+pub mod edit;
 mod failure;
 pub mod fetch;
 pub mod lock_changes;
