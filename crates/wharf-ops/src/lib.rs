@@ -30,6 +30,7 @@ pub mod workspace;
 pub use config::Config;
 pub use failure::{Context, Exit, Failure, Result};
 pub use suggest::nearest;
+pub use wharf_base::paths::normalize;
 pub use wharf_base::process::{Command, describe as describe_status};
 pub use wharf_plan::DoctestOptions;
 pub use workspace::Workspace;

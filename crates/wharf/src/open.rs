@@ -65,6 +65,19 @@ impl Opened {
         Ok(Opened { workspace, sources, resolve, wharf_home })
     }
 
+    /// Reads the workspace again after manifests were edited.
+    ///
+    /// # Errors
+    /// If it is malformed now.
+    pub fn reopen(&mut self, session: &Session) -> Result<()> {
+        let lockfile = self.workspace.lockfile().to_owned();
+        let places = settings::places(&session.config, None, Some(&lockfile))?;
+        let loader = self.workspace.loader().clone();
+        let manifest = self.workspace.current_manifest().to_owned();
+        self.workspace = Workspace::open(loader, &manifest, &places)?;
+        Ok(())
+    }
+
     /// Finds the compiler; its version decides where members say nothing.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! Flags, value names and conflicts are Cargo 1.95's; the help texts are our own.
 
 mod build;
+mod edit;
 mod global;
 mod groups;
 mod inspect;
@@ -15,6 +16,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use build::{
     BenchArgs, BuildArgs, CheckArgs, CleanArgs, DocArgs, RunArgs, RustcArgs, RustdocArgs, TestArgs,
 };
+pub use edit::{AddArgs, RemoveArgs, SectionOptions};
 pub use global::GlobalArgs;
 pub use groups::{
     CompileOptions, FeatureSelection, ManifestOptions, OnePackage, PackageSelection, RunTargets, TargetDir,
@@ -65,6 +67,8 @@ pub struct Cli {
 /// The commands. Short forms (`b`, `c`, …) are aliases, which users may redefine.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Add dependencies to a manifest
+    Add(AddArgs),
     /// Execute benchmarks
     Bench(BenchArgs),
     /// Compile a package and its dependencies
@@ -95,6 +99,8 @@ pub enum Command {
     Pkgid(PkgidArgs),
     /// Show a manifest as JSON (deprecated)
     ReadManifest(ReadManifestArgs),
+    /// Remove dependencies from a manifest
+    Remove(RemoveArgs),
     /// Run a program or an example of a package
     Run(RunArgs),
     /// Compile a package, passing arguments to the compiler

@@ -5,6 +5,7 @@ mod clean;
 mod compile;
 mod completions;
 mod doc;
+mod edit;
 mod explain;
 mod help;
 mod list;
@@ -39,6 +40,8 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
     }
     match cli.command {
         None => help::overview(session),
+        Some(Command::Add(args)) => edit::add(&args, session),
+        Some(Command::Remove(args)) => edit::remove(&args, session),
         Some(Command::Completions(args)) => completions::run(&args, session),
         Some(Command::Help(args)) => help::run(&args, session),
         Some(Command::Init(args)) => new::init(args, session),

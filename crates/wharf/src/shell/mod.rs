@@ -236,6 +236,16 @@ impl Shell {
         self.state().line(format_args!("{line}"));
     }
 
+    /// `+` in the colour of what is there.
+    pub fn plus(&self) -> String {
+        format!("{}+{:#}", style::GOOD, style::GOOD)
+    }
+
+    /// `-` in the colour of what is not.
+    pub fn minus(&self) -> String {
+        format!("{}-{:#}", style::ERROR, style::ERROR)
+    }
+
     /// Draws how far things are, if progress is drawn and the last drawing is long enough ago.
     pub fn progress(&self, progress: &Progress<'_>) {
         let mut state = self.state();
