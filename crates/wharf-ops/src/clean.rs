@@ -210,6 +210,7 @@ impl Sweep {
                 });
             }
         }
+        self.mark(&workspace.target_dir().join(".wharf/units"), |name| is_record(name, own));
         let targets = package.manifest.targets.iter().filter(|target| !target.is_custom_build());
         for target in targets {
             for (kind, dir) in &places {
@@ -258,6 +259,14 @@ impl Sweep {
     }
 }
 
+/// Whether a record of what was built, `<package>-<mode>-<hash>`, is about this package.
+fn is_record(name: &str, package: &str) -> bool {
+    const MODES: [&str; 6] = ["build", "check", "test", "doc", "doctest", "run-custom-build"];
+    name.rsplit_once('-')
+        .and_then(|(before, _)| before.strip_prefix(package)?.strip_prefix('-'))
+        .is_some_and(|mode| MODES.contains(&mode))
+}
+
 /// What surrounds the names of the files that are made of a target (as a program, a library, a test or metadata),
 /// and the name that final artifacts go by.
 fn file_names(target: &Target, names: &BTreeMap<CrateType, FileName>) -> Vec<(FileName, String)> {
@@ -287,6 +296,14 @@ fn file_names(target: &Target, names: &BTreeMap<CrateType, FileName>) -> Vec<(Fi
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn records() {
+        assert!(is_record("foo-bar-build-408ea8cd506aef4c", "foo-bar"));
+        assert!(is_record("foo-run-custom-build-408ea8cd506aef4c", "foo"));
+        assert!(!is_record("foo-bar-build-408ea8cd506aef4c", "foo"));
+        assert!(!is_record("foo-build-build-408ea8cd506aef4c", "foo"));
+    }
 
     #[test]
     fn counts_and_removes() {

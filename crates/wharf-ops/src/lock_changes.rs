@@ -37,6 +37,8 @@ pub struct Locking {
     pub order: VersionOrder,
     /// The toolchain that versions were chosen for, if one counted.
     pub rust_version: Option<PartialVersion>,
+    /// The instant after which versions did not count.
+    pub published_until: Option<Arc<str>>,
 }
 
 /// One package.
@@ -121,7 +123,11 @@ impl fmt::Display for Locking {
         if let Some(rust) = &self.rust_version {
             write!(f, " Rust {rust}")?;
         }
-        write!(f, " compatible version{plural}")
+        write!(f, " compatible version{plural}")?;
+        match &self.published_until {
+            Some(instant) => write!(f, " as of {instant}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -202,7 +208,12 @@ impl Comparison<'_> {
             let stated = self.workspace.members().filter_map(|member| member.manifest.rust_version.as_ref());
             stated.min().map(RustVersion::to_partial).or_else(|| self.options.rustc.clone())
         });
-        Locking { count, order: self.options.order, rust_version: rust_version.flatten() }
+        Locking {
+            count,
+            order: self.options.order,
+            rust_version: rust_version.flatten(),
+            published_until: self.options.published_until.clone(),
+        }
     }
 
     /// All packages before and now, by name and source.

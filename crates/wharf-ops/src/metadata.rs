@@ -8,7 +8,7 @@ use wharf_core::{Dependency, Package, PackageId, Resolution};
 use wharf_plan::{CompileKind, Toolchain};
 use wharf_sources::Sources;
 
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::narrow::is_active;
 use crate::packages::{self, Packages, Reach};
 use crate::resolve::features::distribute;
@@ -71,7 +71,7 @@ pub fn metadata<'a>(
     };
     let needed = packages::reachable(&resolution, &root_ids, &reach);
     let packages = packages::load(workspace, sources, &resolution, &needed)?;
-    let nodes = nodes(workspace, &resolution, &packages, &filter);
+    let nodes = nodes(workspace, &resolution, &packages, &filter)?;
     let used: BTreeSet<&PackageId> = nodes.keys().copied().collect();
     let packages_used =
         packages.iter().filter(|(id, _)| used.contains(id)).map(|(_, package)| package.clone()).collect();
@@ -86,7 +86,7 @@ fn nodes<'r>(
     resolution: &'r Resolution,
     packages: &Packages,
     filter: &dyn Fn(&Dependency) -> bool,
-) -> BTreeMap<&'r PackageId, NodeJson> {
+) -> Result<BTreeMap<&'r PackageId, NodeJson>> {
     let mut nodes = BTreeMap::new();
     let mut pending: Vec<&PackageId> =
         resolution.ids().filter(|id| workspace.member_ids().contains(*id)).collect();
@@ -103,7 +103,8 @@ fn nodes<'r>(
         edges.sort_by_key(|(to, _)| *to);
         let mut deps = Vec::new();
         for (to, edge) in edges {
-            if let Some(json) = packages.get(to).and_then(|package| edge_json(edge, package)) {
+            let Some(package) = packages.get(to) else { continue };
+            if let Some(json) = edge_json(id, edge, package)? {
                 deps.push(json);
                 pending.push(to);
             }
@@ -117,21 +118,32 @@ fn nodes<'r>(
         };
         nodes.insert(id, node);
     }
-    nodes
+    Ok(nodes)
 }
 
 /// How code sees the library of a package; `None` if it has none.
-fn edge_json(edge: &ResolvedEdge, package: &Package) -> Option<EdgeJson> {
-    let library = package.manifest.library()?;
-    let rename = edge.dependencies.iter().find_map(|dependency| dependency.fields().rename.as_ref());
+fn edge_json(from: &PackageId, edge: &ResolvedEdge, package: &Package) -> Result<Option<EdgeJson>> {
+    let Some(library) = package.manifest.library() else { return Ok(None) };
+    let name_in = |dependency: &Dependency| match &dependency.fields().rename {
+        Some(rename) => rename.crate_name(),
+        None => library.crate_name(),
+    };
+    let names: BTreeSet<String> = edge.dependencies.iter().map(name_in).collect();
+    if names.len() > 1 {
+        return Err(Failure::new(format!(
+            "the crate `{from}` depends on crate `{}` multiple times with different names",
+            package.id()
+        ))
+        .help("give all entries one name"));
+    }
     let mut dep_kinds: Vec<EdgeKindJson> = edge
         .dependencies
         .iter()
         .map(|dependency| EdgeKindJson { kind: dependency.kind(), target: dependency.platform().cloned() })
         .collect();
     dep_kinds.sort();
-    let name = rename.map_or_else(|| library.crate_name(), |rename| rename.crate_name());
-    Some(EdgeJson { name, pkg: package.id().to_spec(), dep_kinds })
+    let name = names.into_iter().next().unwrap_or_default();
+    Ok(Some(EdgeJson { name, pkg: package.id().to_spec(), dep_kinds }))
 }
 
 impl MetadataAnswer<'_> {

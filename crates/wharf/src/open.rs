@@ -59,6 +59,7 @@ impl Opened {
             rustc: None,
             offline: access.offline,
             patches: connect::config_patches(config, &loader)?,
+            published_until: None,
             lock_changed,
         };
         let wharf_home = config.env().wharf_home(config.cwd())?;

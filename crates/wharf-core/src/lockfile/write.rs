@@ -163,7 +163,7 @@ impl<'a> Encoder<'a> {
 
     fn edges(&self, package: &LockedPackage, text: &mut String) {
         if let Some(other) = &package.replace {
-            text.push_str(&format!("replace = {}\n\n", quoted(&joined(&self.shortest(other)))));
+            text.push_str(&format!("replace = {}\n\n", quoted(&self.joined(&self.shortest(other)))));
             return;
         }
         let mut dependencies: Vec<_> =
@@ -172,15 +172,15 @@ impl<'a> Encoder<'a> {
         if !dependencies.is_empty() {
             text.push_str("dependencies = [\n");
             for dependency in &dependencies {
-                text.push_str(&format!(" {},\n", quoted(&joined(dependency))));
+                text.push_str(&format!(" {},\n", quoted(&self.joined(dependency))));
             }
             text.push_str("]\n");
         }
         text.push('\n');
     }
 
-    /// Name, and version and source as far as they are needed; compared as texts, as Cargo compares them.
-    fn shortest<'b>(&self, dependency: &'b LockedDependency) -> (&'b str, Option<String>, Option<String>)
+    /// Name, and version and source as far as they are needed; versions are compared as texts, sources as ids.
+    fn shortest<'b>(&self, dependency: &'b LockedDependency) -> (&'b str, Option<String>, Option<SourceId>)
     where
         'a: 'b,
     {
@@ -190,17 +190,28 @@ impl<'a> Encoder<'a> {
             None => (dependency.version.as_ref(), dependency.source.as_ref()),
         };
         let mut version_text = version.map(ToString::to_string);
-        let mut source_text = source.map(|source| self.source(&self.unpinned(source)));
+        let mut shown_source = source.map(|source| self.unpinned(source));
         if let (Some(target), true) = (target, self.file.version >= LockVersion::V2) {
             let versions = &self.counts[&*target.name];
             if versions[&target.version] == 1 {
-                source_text = None;
+                shown_source = None;
                 if versions.len() == 1 {
                     version_text = None;
                 }
             }
         }
-        (&dependency.name, version_text, source_text)
+        (&dependency.name, version_text, shown_source)
+    }
+
+    fn joined(&self, (name, version, source): &(&str, Option<String>, Option<SourceId>)) -> String {
+        let mut text = (*name).to_owned();
+        if let Some(version) = version {
+            text.push_str(&format!(" {version}"));
+        }
+        if let Some(source) = source {
+            text.push_str(&format!(" ({})", self.source(source)));
+        }
+        text
     }
 
     fn unpinned(&self, source: &SourceId) -> SourceId {
@@ -242,17 +253,6 @@ impl<'a> Encoder<'a> {
         table.insert("metadata".to_owned(), toml::Value::Table(entries));
         text.push_str(&table.to_string());
     }
-}
-
-fn joined((name, version, source): &(&str, Option<String>, Option<String>)) -> String {
-    let mut text = (*name).to_owned();
-    if let Some(version) = version {
-        text.push_str(&format!(" {version}"));
-    }
-    if let Some(source) = source {
-        text.push_str(&format!(" ({source})"));
-    }
-    text
 }
 
 fn quoted(text: &str) -> String {

@@ -211,6 +211,11 @@ pub fn write(
     if previous.is_some_and(|found| are_equal(&found.text, &text)) {
         return Ok(false);
     }
+    if let (LockPolicy::Refuse { .. }, Some(found)) = (policy, previous)
+        && means_the_same(workspace, found, &render(found.lockfile.version))
+    {
+        return Ok(false);
+    }
     match policy {
         LockPolicy::Update => {}
         LockPolicy::Ignore | LockPolicy::Preview => return Ok(true),
@@ -233,4 +238,20 @@ pub fn write(
     fs::write_atomic(workspace.lockfile(), text.as_bytes())
         .context(|| format!("cannot write lockfile `{}`", workspace.lockfile().display()))?;
     Ok(true)
+}
+
+/// Whether a text says the same as a lockfile that was perhaps written in an older form, or by hand.
+fn means_the_same(workspace: &Workspace, found: &Found, text: &str) -> bool {
+    let facts = |lockfile: &Lockfile| {
+        let LockedGraph { packages, unused_patches, replacements, .. } = graph(lockfile, workspace, &[]);
+        let packages: BTreeSet<_> = packages
+            .into_iter()
+            .map(|package| {
+                let dependencies: BTreeSet<PackageId> = package.dependencies.into_iter().collect();
+                (package.id, dependencies, package.checksum)
+            })
+            .collect();
+        (packages, unused_patches.into_iter().collect::<BTreeSet<_>>(), replacements)
+    };
+    Lockfile::parse(text, workspace.lockfile()).is_ok_and(|now| facts(&now) == facts(&found.lockfile))
 }

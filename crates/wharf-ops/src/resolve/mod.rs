@@ -42,6 +42,8 @@ pub struct ResolveOptions {
     pub offline: Option<&'static str>,
     /// `[patch]` of configuration; goes before the manifest's.
     pub patches: Vec<wharf_core::manifest::Patch>,
+    /// `--publish-time` (unstable): later versions do not exist; RFC 3339 in UTC, whole seconds.
+    pub published_until: Option<Arc<str>>,
     /// Hears of changes of the lockfile, before anything is downloaded.
     pub lock_changed: LockListener,
 }
@@ -188,6 +190,7 @@ fn problem(workspace: &Workspace, options: &ResolveOptions, roots: Vec<Root>) ->
     let mut problem = Problem::new(roots);
     problem.members = workspace.members().map(|member| member.manifest.summary.clone()).collect();
     problem.order = options.order;
+    problem.published_until = options.published_until.clone();
     problem.rust_version = rust_version_policy(workspace, options);
     for patch in options.patches.iter().chain(workspace.patches()) {
         problem.patches.push(Patch {

@@ -1,17 +1,17 @@
 //! `locate-project`
 
-use wharf_ops::{Failure, Result, connect, workspace};
+use wharf_ops::{Failure, Result, workspace};
 
 use crate::cli::LocateProjectArgs;
+use crate::open::Opened;
 use crate::session::Session;
 
 /// Shows where the manifest is.
 pub fn run(args: &LocateProjectArgs, session: &Session) -> Result<()> {
-    let manifest = workspace::settle_manifest(session.cwd(), args.manifest.manifest_path.as_deref())?;
     let path = if args.workspace {
-        connect::loader(&session.config)?.root_of(&manifest)?.unwrap_or(manifest)
+        Opened::new(session, &args.manifest, None)?.workspace.root_manifest().to_owned()
     } else {
-        manifest
+        workspace::settle_manifest(session.cwd(), args.manifest.manifest_path.as_deref())?
     };
     let Some(text) = path.to_str() else {
         return Err(Failure::new(format!("the path `{}` is not Unicode, as JSON has to be", path.display())));

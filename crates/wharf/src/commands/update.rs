@@ -44,8 +44,9 @@ pub fn update(args: &UpdateArgs, session: &Session) -> Result<()> {
 /// Writes the lockfile anew.
 pub fn generate_lockfile(args: &GenerateLockfileArgs, session: &Session) -> Result<()> {
     let mut opened = Opened::new(session, &args.manifest, None)?;
-    if args.publish_time.is_some() {
+    if let Some(instant) = &args.publish_time {
         session.refuse_unstable("--publish-time")?;
+        opened.resolve.published_until = Some(publish_time(instant)?);
     }
     opened.tell_warnings(session)?;
     ignore_rust_version(args.ignore_rust_version, &mut opened, session);
@@ -72,4 +73,15 @@ fn ignore_rust_version(ignore: bool, opened: &mut Opened, session: &Session) {
     }
     // Without a compiler there is still an answer, only less is known of what versions ask for.
     let _ = opened.compiler(session);
+}
+
+/// An instant as registries write it: `2026-01-31T12:00:00Z`.
+fn publish_time(text: &str) -> Result<std::sync::Arc<str>> {
+    const SHAPE: &[u8] = b"0000-00-00T00:00:00Z";
+    let fits = |(got, shape): (&u8, &u8)| if *shape == b'0' { got.is_ascii_digit() } else { got == shape };
+    if text.len() != SHAPE.len() || !text.bytes().zip(SHAPE).all(|(got, shape)| fits((&got, shape))) {
+        return Err(Failure::new(format!("`{text}` is no instant to publish until"))
+            .help("write it as 2026-01-31T12:00:00Z"));
+    }
+    Ok(text.into())
 }
