@@ -99,6 +99,7 @@ fn profiles(workspace: &Workspace, request: &CompileRequest) -> Result<ProfileSe
         manifest: workspace.profiles(),
         config: &request.config_profiles,
         incremental: request.incremental,
+        unstable: workspace.loader().unstable(),
     };
     Ok(ProfileSet::new(&sources, &request.profile)?)
 }

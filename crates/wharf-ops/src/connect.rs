@@ -27,7 +27,7 @@ pub fn loader(config: &Arc<Config>) -> Result<Arc<Loader>> {
         let config = config.clone();
         Arc::new(move |name| registry_named(&config, name).ok().flatten())
     };
-    Ok(Arc::new(Loader::new(config.cargo_home(), names)))
+    Ok(Arc::new(Loader::new(config.cargo_home(), names).with_unstable(config.unstable().clone())))
 }
 
 /// The registry that configuration or environment calls `name`; crates.io needs no configuration.
@@ -163,6 +163,7 @@ pub fn config_patches(config: &Config, loader: &Arc<Loader>) -> Result<Vec<Patch
         inheritable: None,
         registries: &|name| loader.registry(name),
         is_local: false,
+        unstable: loader.unstable(),
     };
     match document.into_manifest(&origin, &PackageDir::new(config.cwd()))? {
         AnyManifest::Virtual(manifest) => Ok(manifest.patches),

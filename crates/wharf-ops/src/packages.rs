@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use wharf_base::fs;
-use wharf_core::manifest::{AnyManifest, Origin, TomlDocument};
+use wharf_core::manifest::{AnyManifest, Origin, TomlDocument, Unstable};
 use wharf_core::resolution::ResolvedEdge;
 use wharf_core::{DepKind, Package, PackageId, Platform, Resolution};
 use wharf_sources::{Sources, Wanted};
@@ -72,7 +72,7 @@ pub fn load(
         let package = if id.source().is_git() {
             workspace.loader().load_package(&manifest_path, id.source())
         } else {
-            read_released(&id, &manifest_path)
+            read_released(&id, &manifest_path, workspace.loader().unstable())
         };
         let package = package.context(|| format!("cannot read the manifest of `{id}`"))?;
         Ok((id, package))
@@ -83,7 +83,11 @@ pub fn load(
 }
 
 /// The manifest of a registry package: it inherits nothing, and nobody can mend what it should be warned of.
-fn read_released(id: &PackageId, manifest_path: &std::path::Path) -> Result<Arc<Package>> {
+fn read_released(
+    id: &PackageId,
+    manifest_path: &std::path::Path,
+    unstable: &Unstable,
+) -> Result<Arc<Package>> {
     let text = fs::read_to_string(manifest_path)?;
     let origin = Origin {
         path: manifest_path,
@@ -92,6 +96,7 @@ fn read_released(id: &PackageId, manifest_path: &std::path::Path) -> Result<Arc<
         // Released manifests name registries by URL.
         registries: &|_| None,
         is_local: false,
+        unstable,
     };
     let dir = manifest_path.parent().unwrap_or(std::path::Path::new("/"));
     match TomlDocument::read(text, manifest_path, false)?.into_manifest(&origin, &PackageDir::new(dir))? {

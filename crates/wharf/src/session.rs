@@ -50,7 +50,8 @@ impl Session {
         started: Instant,
         jobserver: Option<Jobserver>,
     ) -> Result<Session> {
-        let config = load(&invocation, &global, broken)?;
+        let mut config = load(&invocation, &global, broken)?;
+        config.use_unstable(&global.unstable)?;
         let term = match (config.term(), broken) {
             (Ok(term), _) => term,
             (Err(_), Broken::Ignore) => Default::default(),
@@ -66,7 +67,6 @@ impl Session {
             jobserver,
         };
         session.tell_warnings();
-        session.check_unstable()?;
         Ok(session)
     }
 
@@ -116,26 +116,12 @@ impl Session {
     /// Whether unstable features may be used, as for Cargo: on the nightly channel, or when the compiler is told to
     /// pretend.
     pub fn allows_unstable(&self) -> bool {
-        let channel = self.env().get("__CARGO_TEST_CHANNEL_OVERRIDE_DO_NOT_USE_THIS");
-        match channel {
-            Some(channel) => matches!(channel, "nightly" | "dev"),
-            None => self.env().get("RUSTC_BOOTSTRAP") == Some("1"),
-        }
+        self.config.unstable().allowed
     }
 
     /// Whether this `-Z` flag was given, with or without a value.
     pub fn has_unstable(&self, flag: &str) -> bool {
-        self.global.unstable.iter().any(|given| given.split('=').next() == Some(flag))
-    }
-
-    fn check_unstable(&self) -> Result<()> {
-        match self.global.unstable.first() {
-            Some(flag) if !self.allows_unstable() && flag != "help" => Err(Failure::new(
-                "the `-Z` flag is only accepted on the nightly channel of Cargo, but this is the `stable` channel",
-            )
-            .help("leave it out: Wharf does what stable Cargo does")),
-            _ => Ok(()),
-        }
+        self.config.unstable().has(flag)
     }
 }
 

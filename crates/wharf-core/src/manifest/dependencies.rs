@@ -16,7 +16,8 @@ use url::Url;
 use super::document::Origin;
 use super::error::Problem;
 use super::inherit::Inherit;
-use super::package::{deprecated_underscore, unstable};
+use super::package::deprecated_underscore;
+use super::unstable::refused;
 use super::{Edition, Warning};
 use crate::dependency::{DepKind, Dependency, DependencyFields, Requirement};
 use crate::name::{FeatureName, PackageName};
@@ -166,7 +167,7 @@ impl Dependencies<'_> {
             self.warnings,
         )?;
         if details.base.is_some() {
-            return Err(unstable("`base`", "path-bases"));
+            return Err(refused("`base`", "path-bases"));
         }
         if details.public.is_some() {
             self.warnings.push(Warning::plain(match at.kind {

@@ -411,7 +411,7 @@ pub(super) fn build_script(package: &TomlPackage, files: &dyn Files) -> Result<T
             TomlPackageBuild::SingleScript(text.expect("`normalize` keeps UTF-8"))
         }
         Some(TomlPackageBuild::MultipleScript(_)) => {
-            return Err(super::package::unstable(
+            return Err(super::unstable::refused(
                 "`package.build` with several scripts",
                 "multiple-build-scripts",
             )

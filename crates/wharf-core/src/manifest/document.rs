@@ -7,7 +7,7 @@ use std::sync::Arc;
 use cargo_util_schemas::manifest::TomlManifest;
 
 use super::error::{ManifestError, Place};
-use super::{AnyManifest, Files, Inheritable};
+use super::{AnyManifest, Files, Inheritable, Unstable};
 use crate::source::SourceId;
 
 /// A `Cargo.toml` whose syntax and shape are right, and nothing else is known of.
@@ -36,6 +36,8 @@ pub struct Origin<'a> {
     /// Whether somebody edits this manifest (a member or path package): warnings and unused keys are
     /// collected only then.
     pub is_local: bool,
+    /// Which of Cargo's unstable features may be used.
+    pub unstable: &'a Unstable,
 }
 
 impl TomlDocument {

@@ -2,15 +2,24 @@
 
 use std::cmp::Reverse;
 
-use cargo_util_schemas::manifest::{TomlLintLevel, TomlLints};
+use cargo_util_schemas::manifest::{TomlLintLevel, TomlLints, TomlToolLints};
 
 use super::error::Problem;
+use super::unstable::Gates;
 use super::{LintFlag, Warning};
+
+/// Lints of Cargo itself that are behind a feature.
+const GATED: [&str; 2] = ["im_a_teapot", "test_dummy_unstable"];
 
 const TOOLS: [&str; 4] = ["cargo", "clippy", "rust", "rustdoc"];
 
 /// Refuses lint names that hold a tool, and warns of tools and settings that mean nothing.
-pub(super) fn check(lints: &TomlLints, keys: &[&str], warnings: &mut Vec<Warning>) -> Result<(), Problem> {
+pub(super) fn check(
+    lints: &TomlLints,
+    keys: &[&str],
+    gates: Gates<'_>,
+    warnings: &mut Vec<Warning>,
+) -> Result<(), Problem> {
     for (tool, table) in lints {
         if !TOOLS.contains(&tool.as_str()) {
             warnings.push(Warning::plain(format!(
@@ -19,7 +28,9 @@ pub(super) fn check(lints: &TomlLints, keys: &[&str], warnings: &mut Vec<Warning
             )));
             continue;
         }
-        if tool == "cargo" {
+        if tool == "cargo" && gates.unstable.has("cargo-lints") {
+            own_lints(table, keys, gates)?;
+        } else if tool == "cargo" {
             warnings.push(Warning::plain("unused manifest key: lints.cargo (unstable)"));
         }
         for (name, lint) in table {
@@ -41,6 +52,17 @@ pub(super) fn check(lints: &TomlLints, keys: &[&str], warnings: &mut Vec<Warning
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// `[lints.cargo]`: Wharf looks for nothing that these name, but what Cargo refuses it refuses.
+fn own_lints(table: &TomlToolLints, keys: &[&str], gates: Gates<'_>) -> Result<(), Problem> {
+    for name in table.keys().filter(|name| GATED.contains(&name.as_str())) {
+        let keys = keys.iter().copied().chain(["cargo", name.as_str()]);
+        gates
+            .require(&format!("lint `{name}`"), "test-dummy-unstable")
+            .map_err(|problem| problem.at(keys))?;
     }
     Ok(())
 }

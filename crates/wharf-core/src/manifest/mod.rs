@@ -17,9 +17,11 @@ mod reader;
 mod targets;
 #[cfg(test)]
 mod tests;
+mod unstable;
 
 pub use document::{Origin, TomlDocument};
 pub use error::{ManifestError, Place};
+pub use unstable::Unstable;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

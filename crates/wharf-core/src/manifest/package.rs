@@ -9,6 +9,7 @@ use cargo_util_schemas::manifest::{
 
 use super::error::Problem;
 use super::inherit::{Inherit, readme_file};
+use super::unstable::{Gates, refused};
 use super::{Description, Edition, Files, Warning, discovery};
 
 /// `[package]` with nothing left to inherit or to discover.
@@ -107,7 +108,7 @@ pub(super) fn edition_of(text: &str) -> Result<Edition, Problem> {
     let known = "known editions are `2015`, `2018`, `2021` and `2024`";
     Err(match text.parse::<u16>() {
         Ok(2025..2050) => Problem::new(format!("edition `{text}` is newer than this program")).help(known),
-        _ if text == "future" => unstable("edition `future`", "unstable-editions"),
+        _ if text == "future" => refused("edition `future`", "unstable-editions"),
         _ => Problem::new(format!("unknown edition `{text}`")).help(known),
     })
 }
@@ -161,7 +162,7 @@ pub(super) fn has_build_script(package: &TomlPackage) -> bool {
 }
 
 /// Keys that only a nightly toolchain may use.
-pub(super) fn refuse_unstable(package: &TomlPackage) -> Result<(), Problem> {
+pub(super) fn refuse_unstable(package: &TomlPackage, gates: Gates<'_>) -> Result<(), Problem> {
     for (is_set, key, feature) in [
         (package.im_a_teapot.is_some(), "im-a-teapot", "test-dummy-unstable"),
         (package.default_target.is_some(), "default-target", "per-package-target"),
@@ -169,15 +170,12 @@ pub(super) fn refuse_unstable(package: &TomlPackage) -> Result<(), Problem> {
         (package.metabuild.is_some(), "metabuild", "metabuild"),
     ] {
         if is_set {
-            return Err(unstable(&format!("`package.{key}`"), feature).at(["package", key]));
+            gates
+                .require(&format!("`package.{key}`"), feature)
+                .map_err(|problem| problem.at(["package", key]))?;
         }
     }
     Ok(())
-}
-
-/// What is refused because only nightly toolchains have it.
-pub(super) fn unstable(what: &str, feature: &str) -> Problem {
-    Problem::new(format!("{what} is unstable: it needs the feature `{feature}` of a nightly toolchain"))
 }
 
 /// Old spellings with `_`: a warning, and an error from edition 2024 on.
@@ -203,75 +201,5 @@ pub(super) fn deprecated_underscore(
             format!("`{spelled}` of {owner} is deprecated and goes away with edition 2024: write `{key}`")
         }
     }));
-    Ok(())
-}
-
-/// The state of an entry of `cargo-features`.
-enum FeatureState {
-    Stable(&'static str),
-    Unstable,
-    Removed(&'static str),
-}
-
-/// Checks `cargo-features`: on a stable toolchain every entry is either needless or refused.
-pub(super) fn cargo_features(list: &[String], warnings: &mut Vec<Warning>) -> Result<(), Problem> {
-    use FeatureState::{Removed, Stable, Unstable};
-    for (index, feature) in list.iter().enumerate() {
-        let state = match feature.as_str() {
-            "test-dummy-stable" => Stable("1.0"),
-            "alternative-registries" => Stable("1.34"),
-            "edition" | "rename-dependency" => Stable("1.31"),
-            "profile-overrides" => Stable("1.41"),
-            "default-run" => Stable("1.37"),
-            "named-profiles" => Stable("1.57"),
-            "resolver" => Stable("1.51"),
-            "strip" => Stable("1.58"),
-            "rust-version" | "edition2021" => Stable("1.56"),
-            "workspace-inheritance" => Stable("1.64"),
-            "edition2024" => Stable("1.85"),
-            "publish-lockfile" => Removed("1.37"),
-            "test-dummy-unstable"
-            | "metabuild"
-            | "public-dependency"
-            | "per-package-target"
-            | "codegen-backend"
-            | "different-binary-name"
-            | "profile-rustflags"
-            | "trim-paths"
-            | "open-namespaces"
-            | "path-bases"
-            | "unstable-editions"
-            | "multiple-build-scripts"
-            | "panic-immediate-abort" => Unstable,
-            _ => {
-                let problem = Problem::new(format!("unknown entry `{feature}` of `cargo-features`"));
-                return Err(match feature.contains('_') {
-                    true => problem.help("names of features are written with `-`, not `_`"),
-                    false => problem,
-                }
-                .at(["cargo-features"]));
-            }
-        };
-        if list[..index].contains(feature) {
-            return Err(
-                Problem::new(format!("`cargo-features` names `{feature}` twice")).at(["cargo-features"])
-            );
-        }
-        match state {
-            Stable(since) => warnings.push(Warning::plain(format!(
-                "`{feature}` is stable since {since} and need not stand in `cargo-features`"
-            ))),
-            Unstable => {
-                return Err(
-                    unstable(&format!("`{feature}` in `cargo-features`"), feature).at(["cargo-features"])
-                );
-            }
-            Removed(since) => {
-                return Err(Problem::new(format!("`{feature}` in `cargo-features` was removed in {since}"))
-                    .at(["cargo-features"])
-                    .help("remove the entry"));
-            }
-        }
-    }
     Ok(())
 }

@@ -14,6 +14,7 @@ use super::document::{Origin, TomlDocument};
 use super::error::Problem;
 use super::inherit::Inherit;
 use super::targets::Targets;
+use super::unstable::{self, Gates};
 use super::{
     AnyManifest, Edition, Files, Inheritable, Manifest, ResolverVersion, VirtualManifest, Warning,
     WorkspaceRole, WorkspaceTable, features, lints, package,
@@ -92,8 +93,9 @@ impl Reader<'_> {
     fn real(mut self, original: &TomlPackage) -> Result<Manifest, Problem> {
         let toml = self.toml;
         let cargo_features = toml.cargo_features.clone().unwrap_or_default();
-        package::cargo_features(&cargo_features, &mut self.warnings)?;
-        let workspace = self.role(original)?;
+        let gates = Gates { unstable: self.origin.unstable, features: &cargo_features };
+        unstable::cargo_features(gates, &mut self.warnings)?;
+        let workspace = self.role(original, gates)?;
         let settled = package::settle(original, &self.inherit, self.files)?;
         let edition = package::edition(&settled, &mut self.warnings)?;
         if toml.project.is_some() {
@@ -104,11 +106,11 @@ impl Reader<'_> {
             }
             self.warn("`[project]` is deprecated: write `[package]`");
         }
-        package::refuse_unstable(&settled)?;
+        package::refuse_unstable(&settled, gates)?;
         let resolver = self.resolver(settled.resolver.as_deref())?;
         let name = settled.name.as_ref().map(|name| name.as_str()).unwrap_or_default().to_owned();
         let found = self.discover(original, edition, &name)?;
-        let targets = self.targets(&found, &settled, edition)?;
+        let targets = self.targets(&found, &settled, edition, gates)?;
 
         // Nobody packages a registry package again: its manifest is normal already.
         let keep = !self.origin.source.is_registry();
@@ -119,10 +121,10 @@ impl Reader<'_> {
 
         let lint_table = self.inherit.lints(toml.lints.as_ref())?;
         if let Some(lint_table) = lint_table {
-            lints::check(lint_table, &["lints"], &mut self.warnings)?;
+            lints::check(lint_table, &["lints"], gates, &mut self.warnings)?;
         }
         let lint_flags = lint_table.map(lints::flags).transpose()?.unwrap_or_default();
-        self.profiles()?;
+        self.profiles(gates)?;
         let publish = package::publish(&settled)?;
         let declared_features = features::declared(toml.features.as_ref())?;
         let features = features::complete(&declared_features, &dependencies)?;
@@ -186,13 +188,14 @@ impl Reader<'_> {
             .help(format!("move `[{key}]` to a member, or add a `[package]`")));
         }
         let cargo_features = self.toml.cargo_features.clone().unwrap_or_default();
-        package::cargo_features(&cargo_features, &mut self.warnings)?;
-        let table = self.workspace_table(workspace)?;
+        let gates = Gates { unstable: self.origin.unstable, features: &cargo_features };
+        unstable::cargo_features(gates, &mut self.warnings)?;
+        let table = self.workspace_table(workspace, gates)?;
         let toml = self.toml;
         let mut reader = self.dependencies(Edition::LATEST, false);
         let replaces = reader.replaces(toml)?;
         let patches = reader.patches(toml)?;
-        self.profiles()?;
+        self.profiles(gates)?;
         let resolver = self.resolver(None)?;
         Ok(VirtualManifest {
             workspace: table,
@@ -205,21 +208,25 @@ impl Reader<'_> {
         })
     }
 
-    fn role(&mut self, package: &TomlPackage) -> Result<WorkspaceRole, Problem> {
+    fn role(&mut self, package: &TomlPackage, gates: Gates<'_>) -> Result<WorkspaceRole, Problem> {
         match (&self.toml.workspace, &package.workspace) {
             (Some(_), Some(_)) => Err(Problem::new(
                 "a manifest with `[workspace]` cannot point to another with `package.workspace`",
             )
             .at(["package", "workspace"])
             .help("remove one of them")),
-            (Some(workspace), None) => self.workspace_table(workspace).map(WorkspaceRole::Root),
+            (Some(workspace), None) => self.workspace_table(workspace, gates).map(WorkspaceRole::Root),
             (None, root) => Ok(WorkspaceRole::Member { root: root.as_ref().map(PathBuf::from) }),
         }
     }
 
-    fn workspace_table(&mut self, workspace: &TomlWorkspace) -> Result<WorkspaceTable, Problem> {
+    fn workspace_table(
+        &mut self,
+        workspace: &TomlWorkspace,
+        gates: Gates<'_>,
+    ) -> Result<WorkspaceTable, Problem> {
         if let Some(table) = &workspace.lints {
-            lints::check(table, &["workspace", "lints"], &mut self.warnings)?;
+            lints::check(table, &["workspace", "lints"], gates, &mut self.warnings)?;
         }
         for (name, dependency) in workspace.dependencies.iter().flatten() {
             for (is_set, key) in [(dependency.is_optional(), "optional"), (dependency.is_public(), "public")]
@@ -284,10 +291,11 @@ impl Reader<'_> {
         found: &Found,
         package: &TomlPackage,
         edition: Edition,
+        gates: Gates<'_>,
     ) -> Result<Vec<Target>, Problem> {
         let build = package.build.as_ref().unwrap_or(&TomlPackageBuild::Auto(false));
-        let targets = Targets { root: self.inherit.package_root, edition, warnings: &mut self.warnings }
-            .make(found, build)?;
+        let root = self.inherit.package_root;
+        let targets = Targets { root, edition, gates, warnings: &mut self.warnings }.make(found, build)?;
         if targets.iter().all(Target::is_custom_build) {
             return Err(Problem::new("the package has no targets").at(["package"]).help(
                 "create `src/lib.rs` or `src/main.rs`, or list a `[lib]` or `[[bin]]` with its `path`",
@@ -306,9 +314,9 @@ impl Reader<'_> {
         }
     }
 
-    fn profiles(&mut self) -> Result<(), Problem> {
+    fn profiles(&mut self, gates: Gates<'_>) -> Result<(), Problem> {
         for (name, table) in self.toml.profile.iter().flat_map(|profiles| &profiles.0) {
-            let warnings = profile::check(name, table)
+            let warnings = profile::check(name, table, &|feature| gates.is_open(feature))
                 .map_err(|error| Problem::new(error.to_string()).at(["profile", name.as_str()]))?;
             self.warnings.extend(warnings.into_iter().map(Warning::plain));
         }

@@ -7,7 +7,8 @@ use cargo_util_schemas::manifest::{TomlPackageBuild, TomlTarget};
 
 use super::discovery::{BENCH, BIN, EXAMPLE, Found, Kind, LIB, TEST};
 use super::error::Problem;
-use super::package::{edition_of, unstable};
+use super::package::edition_of;
+use super::unstable::Gates;
 use super::{Edition, Warning};
 use crate::target::{CrateType, Target, TargetKind};
 
@@ -16,6 +17,7 @@ pub(super) struct Targets<'a> {
     /// The directory of the package, absolute.
     pub(super) root: &'a Path,
     pub(super) edition: Edition,
+    pub(super) gates: Gates<'a>,
     pub(super) warnings: &'a mut Vec<Warning>,
 }
 
@@ -88,10 +90,11 @@ impl Targets<'_> {
             }
         };
         if toml.filename.is_some() {
-            return Err(unstable("`filename`", "different-binary-name")
-                .at(kind.keys(toml.name.as_deref().unwrap_or_default(), "filename")));
+            let keys = kind.keys(toml.name.as_deref().unwrap_or_default(), "filename");
+            self.gates.require("`filename`", "different-binary-name").map_err(|problem| problem.at(keys))?;
         }
         let mut target = self.plain(toml, target_kind);
+        target.filename = toml.filename.clone();
         target.required_features = toml.required_features.clone().unwrap_or_default();
         target.required_features_stated = toml.required_features.is_some();
         target.documented = kind.table == BIN.table;

@@ -7,6 +7,7 @@ use cargo_util_schemas::manifest::{
 };
 
 use super::{DebugInfo, Lto, PanicStrategy, Profile, Strip, StripLevel, check};
+use crate::manifest::Unstable;
 use crate::package::PackageId;
 use crate::suggest;
 
@@ -18,6 +19,8 @@ pub struct ProfileSources<'a> {
     pub config: &'a BTreeMap<String, TomlProfile>,
     /// `CARGO_INCREMENTAL` or `build.incremental`: overrides every profile.
     pub incremental: Option<bool>,
+    /// Which unstable settings configuration may hold.
+    pub unstable: &'a Unstable,
 }
 
 /// All profiles of a workspace, of which one was asked for.
@@ -312,7 +315,7 @@ fn merge_config(sources: &ProfileSources<'_>, requested: &str) -> Result<Tables,
     let mut wanted: Vec<String> = ["dev", "release", "test", "bench", requested].map(str::to_owned).to_vec();
     for (name, table) in &mut tables {
         if let Some(config) = sources.config.get(name) {
-            check(name, config)?;
+            check(name, config, &|feature| sources.unstable.has(feature))?;
             table.merge(config);
         }
         wanted.extend(table.inherits.clone());
@@ -322,7 +325,7 @@ fn merge_config(sources: &ProfileSources<'_>, requested: &str) -> Result<Tables,
             continue;
         }
         if let Some(config) = sources.config.get(&name) {
-            check(&name, config)?;
+            check(&name, config, &|feature| sources.unstable.has(feature))?;
             wanted.extend(config.inherits.clone());
             tables.insert(name, config.clone());
         }

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use crate::manifest::Unstable;
 use cargo_util_schemas::manifest::{TomlProfile, TomlProfiles};
 
 use super::*;
@@ -9,7 +10,12 @@ use crate::source::SourceId;
 fn set(manifest: &str, config: &str, requested: &str) -> Result<ProfileSet, ProfileError> {
     let manifest: TomlProfiles = toml::from_str(manifest).unwrap();
     let config: BTreeMap<String, TomlProfile> = toml::from_str(config).unwrap();
-    let sources = ProfileSources { manifest: Some(&manifest), config: &config, incremental: None };
+    let sources = ProfileSources {
+        manifest: Some(&manifest),
+        config: &config,
+        incremental: None,
+        unstable: &Unstable::none(),
+    };
     ProfileSet::new(&sources, requested)
 }
 

@@ -17,6 +17,7 @@ mod registry;
 mod source;
 mod target;
 mod term;
+mod unstable;
 mod value;
 
 #[cfg(test)]
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use wharf_base::fs;
+use wharf_core::manifest::Unstable;
 
 pub use build::{BuildConfig, Jobs, TemplateRoots, Warnings};
 pub use env::Env;
@@ -150,6 +152,7 @@ pub struct Config {
     misspelled: BTreeMap<String, String>,
     files: Vec<PathBuf>,
     warnings: Mutex<NewWarnings>,
+    unstable: Unstable,
 }
 
 /// Warnings that nobody has taken yet; each is given out once.
@@ -180,6 +183,7 @@ impl Config {
             misspelled: env.misspelled(),
             files,
             warnings: Mutex::default(),
+            unstable: Unstable::default(),
         };
         warnings.into_iter().for_each(|warning| config.warn(warning));
         Ok(config)
@@ -196,6 +200,7 @@ impl Config {
             misspelled: BTreeMap::new(),
             files: Vec::new(),
             warnings: Mutex::default(),
+            unstable: Unstable::default(),
         }
     }
 
@@ -213,6 +218,7 @@ impl Config {
             misspelled: self.misspelled.clone(),
             files: self.files.clone(),
             warnings: Mutex::default(),
+            unstable: self.unstable.clone(),
         };
         config.load_credentials()?;
         Ok(config)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use wharf_base::{fs, paths};
-use wharf_core::manifest::{AnyManifest, Inheritable, Origin, TomlDocument};
+use wharf_core::manifest::{AnyManifest, Inheritable, Origin, TomlDocument, Unstable};
 use wharf_core::{Package, SourceId};
 
 use crate::disk::PackageDir;
@@ -19,12 +19,29 @@ pub struct Loader {
     cargo_home: PathBuf,
     registries: RegistryNames,
     documents: Mutex<BTreeMap<PathBuf, Arc<TomlDocument>>>,
+    unstable: Unstable,
 }
 
 impl Loader {
     /// A loader that stops looking for workspaces at `cargo_home`.
     pub fn new(cargo_home: &Path, registries: RegistryNames) -> Self {
-        Self { cargo_home: cargo_home.to_owned(), registries, documents: Mutex::default() }
+        Self {
+            cargo_home: cargo_home.to_owned(),
+            registries,
+            documents: Mutex::default(),
+            unstable: Unstable::none(),
+        }
+    }
+
+    /// The same loader for manifests that may use unstable features.
+    #[must_use]
+    pub fn with_unstable(self, unstable: Unstable) -> Self {
+        Self { unstable, ..self }
+    }
+
+    /// Which unstable features manifests may use.
+    pub fn unstable(&self) -> &Unstable {
+        &self.unstable
     }
 
     /// The registry with a configured name.
@@ -107,6 +124,7 @@ impl Loader {
             inheritable: inheritable.as_deref(),
             registries: &*self.registries,
             is_local: source.is_path(),
+            unstable: &self.unstable,
         };
         let dir = path.parent().unwrap_or(Path::new("/"));
         Ok((*document).clone().into_manifest(&origin, &PackageDir::new(dir))?)

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wharf_core::manifest::{AnyManifest, Entry, Files, Origin, TomlDocument};
+use wharf_core::manifest::{AnyManifest, Entry, Files, Origin, TomlDocument, Unstable};
 use wharf_core::profile::{ProfileSet, ProfileSources};
 use wharf_core::resolution::{ActivatedFeatures, FeaturesFor, Resolution, ResolvedEdge, ResolvedPackage};
 use wharf_core::{CrateType, Dependency, FeatureName, Package, PackageId, SourceId};
@@ -98,6 +98,7 @@ impl World {
             inheritable: None,
             registries: &|_| None,
             is_local: is_member,
+            unstable: &Unstable::none(),
         };
         let listing = Listing(files.iter().map(PathBuf::from).collect());
         let AnyManifest::Real(manifest) = AnyManifest::parse(&text, &origin, &listing).unwrap() else {
@@ -143,8 +144,12 @@ impl World {
         }
         let document = TomlDocument::read(self.profiles, Path::new("/w/Cargo.toml"), false).unwrap();
         let config = BTreeMap::new();
-        let sources =
-            ProfileSources { manifest: document.toml.profile.as_ref(), config: &config, incremental: None };
+        let sources = ProfileSources {
+            manifest: document.toml.profile.as_ref(),
+            config: &config,
+            incremental: None,
+            unstable: &Unstable::none(),
+        };
         let profiles = ProfileSet::new(&sources, self.profile).unwrap();
         let selected: Vec<PackageId> = self.members.iter().cloned().collect();
         crate::plan(&Request {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use wharf_core::manifest::{AnyManifest, Entry, Files};
+use wharf_core::manifest::{AnyManifest, Entry, Files, Unstable};
 use wharf_core::{Package, PackageId, PackageName, SourceId};
 use wharf_sources::{
     CratesIoProtocol, HttpOptions, Network, ReadError, SourceOptions, Sources, Token, Wanted,
@@ -105,7 +105,14 @@ fn read_package(dir: &Path, source: &SourceId) -> Result<Package, ReadError> {
     use wharf_core::manifest::{Origin, TomlDocument};
     let path = dir.join("Cargo.toml");
     let text = std::fs::read_to_string(&path)?;
-    let origin = Origin { path: &path, source, inheritable: None, registries: &|_| None, is_local: false };
+    let origin = Origin {
+        path: &path,
+        source,
+        inheritable: None,
+        registries: &|_| None,
+        is_local: false,
+        unstable: &Unstable::none(),
+    };
     match TomlDocument::read(text, &path, false)?.into_manifest(&origin, &Dir(dir.to_owned()))? {
         AnyManifest::Real(manifest) => Ok(Package { manifest: Arc::from(manifest), manifest_path: path }),
         AnyManifest::Virtual(_) => Err("no package".into()),
