@@ -115,6 +115,7 @@ pub fn profile_dir(workspace: &Workspace, config: &Config, profile: &str) -> Res
         manifest: workspace.profiles(),
         config: &config.profiles([profile])?,
         incremental: None,
+        unstable: config.unstable(),
     };
     Ok(ProfileSet::new(&sources, profile)?.dir_name().to_owned())
 }

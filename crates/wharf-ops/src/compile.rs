@@ -1,6 +1,6 @@
 //! Plans and runs a build: from a settled request to finished actions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use wharf_exec::{Event, Jobserver, Options, Store, Summary};
 use wharf_plan::{CompileKind, Intent, Plan, Request, Settings, TargetFilter, Toolchain};
 use wharf_sources::Sources;
 
-use crate::failure::{Context, Result};
+use crate::failure::{Context, Failure, Result};
 use crate::narrow::{Narrowed, Scope, narrow};
 use crate::resolve::{ResolveOptions, Resolved, Unlock, resolve_workspace};
 use crate::workspace::Workspace;
@@ -91,7 +91,37 @@ pub fn prepare(
         toolchain,
         settings: &request.settings,
     })?;
+    check_sources(&plan)?;
     Ok(Prepared { resolved, narrowed, plan, profile: profiles.base() })
+}
+
+/// Finds targets that were asked for and have no source before anything is compiled: the compiler would name the
+/// file, but not the manifest that is wrong.
+fn check_sources(plan: &Plan) -> Result<()> {
+    let mut problems = BTreeSet::new();
+    for root in &plan.roots {
+        let unit = plan.unit(*root);
+        let path = &unit.target.src_path;
+        let fault = match fs::metadata(path) {
+            Ok(found) if found.is_dir() => "is a directory, but should be a source file",
+            Ok(_) => continue,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "does not exist",
+            // The compiler will say what is wrong with it.
+            Err(_) => continue,
+        };
+        problems.insert(format!(
+            "`{}`, the source of {} `{}` in `{}`, {fault}",
+            path.display(),
+            unit.target.kind.description(),
+            unit.target.name,
+            unit.package.manifest_path.display()
+        ));
+    }
+    match problems.into_iter().collect::<Vec<_>>() {
+        problems if problems.is_empty() => Ok(()),
+        problems => Err(Failure::new(problems.join("\n"))
+            .help("correct `path` of the target in the manifest, or create the file")),
+    }
 }
 
 fn profiles(workspace: &Workspace, request: &CompileRequest) -> Result<ProfileSet> {

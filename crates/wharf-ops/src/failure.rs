@@ -3,6 +3,8 @@
 use std::error::Error as StdError;
 use std::fmt;
 
+use wharf_core::manifest::ManifestError;
+
 /// Why an operation failed. The chain of causes is kept; advice stands apart from it.
 pub struct Failure {
     message: String,
@@ -82,7 +84,19 @@ impl Failure {
 
     /// What the user can do about it.
     pub fn advice(&self) -> Option<&str> {
-        self.help.as_deref()
+        self.help.as_deref().or_else(|| self.manifest_error()?.help.as_deref())
+    }
+
+    /// The refusal of a manifest among the causes, if there is one: it can show the line.
+    pub fn manifest_error(&self) -> Option<&ManifestError> {
+        let mut next = self.source.as_deref().map(|error| error as &dyn StdError);
+        while let Some(error) = next {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            next = error.source();
+        }
+        None
     }
 
     /// The sentences from the deed down to the first cause.

@@ -65,6 +65,19 @@ impl Invocation {
         let executable = executable(&name, &cwd, &env)?;
         Ok(Invocation { program, executable, cwd, env, args })
     }
+
+    /// Works in another directory, as if started there (`-C`).
+    ///
+    /// # Errors
+    /// If it cannot be entered.
+    pub fn enter(&mut self, directory: &Path) -> Result<()> {
+        std::env::set_current_dir(directory)
+            .and_then(|()| std::env::current_dir())
+            .map(|cwd| self.cwd = cwd)
+            .map_err(|cause| {
+                Failure::from(cause).context(format!("cannot change to directory `{}`", directory.display()))
+            })
+    }
 }
 
 /// The path by which this program can be started again under the same name. The system's answer has all links

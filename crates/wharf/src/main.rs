@@ -19,7 +19,7 @@ use std::time::Instant;
 use wharf_ops::{Exit, Failure, Result};
 
 use aliases::Expanded;
-use cli::{Cli, Command};
+use cli::{Cli, Command, GlobalArgs};
 use invocation::Invocation;
 use session::{Broken, Session};
 use shell::{Shell, ShellOptions};
@@ -33,7 +33,7 @@ fn main() -> ExitCode {
     let started = Instant::now();
     // The environment names open descriptors by number, so this comes before any file is opened.
     let jobserver = wharf_exec::Jobserver::inherit();
-    let invocation = match Invocation::of_process() {
+    let mut invocation = match Invocation::of_process() {
         Ok(invocation) => invocation,
         Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
     };
@@ -49,16 +49,19 @@ fn main() -> ExitCode {
         Some(_) => Broken::Refuse,
     };
     let global = cli.global.clone();
-    let session = match Session::open(invocation.clone(), global, broken, started, jobserver.clone()) {
+    let open = |invocation: &Invocation, global: GlobalArgs, broken| {
+        Session::open(invocation.clone(), global, broken, started, jobserver.clone())
+    };
+    let opened = open(&invocation, global.clone(), broken).and_then(|session| {
+        let Some(directory) = &cli.directory else { return Ok(session) };
+        session.refuse_unstable("-C")?;
+        invocation.enter(directory)?;
+        open(&invocation, global, broken)
+    });
+    let session = match opened {
         Ok(session) => session,
         Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
     };
-    if cli.directory.is_some() {
-        let failure = Failure::new(
-            "the `-C` flag is unstable, pass `-Z unstable-options` on the nightly channel to enable it",
-        );
-        return end(&session.shell, Err(failure));
-    }
     let Some(Command::External(words)) = cli.command else {
         if let Some(name) = &cli.command_name {
             aliases::warn_of_ignored(name, &session);
@@ -71,7 +74,7 @@ fn main() -> ExitCode {
         Ok(Expanded::External(words)) => end(&session.shell, external::run(&words, &session)),
         Ok(Expanded::Cli(cli)) => {
             // The alias may bring configuration and verbosity of its own.
-            match Session::open(invocation, cli.global.clone(), Broken::Refuse, started, jobserver) {
+            match open(&invocation, cli.global.clone(), Broken::Refuse) {
                 Ok(session) => finish(*cli, &session),
                 Err(failure) => end(&session.shell, Err(failure)),
             }

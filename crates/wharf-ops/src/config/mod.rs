@@ -14,6 +14,7 @@ mod misc;
 mod network;
 mod profile;
 mod registry;
+mod show;
 mod source;
 mod target;
 mod term;

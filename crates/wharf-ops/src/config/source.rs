@@ -39,7 +39,7 @@ impl Config {
             let replace_with = self.get_string(key.child("replace-with"))?;
             let id = self.source_id(&name, &key)?;
             let taken = |id: &SourceId| {
-                let mut others = entries.iter().filter(|(other, _)| **other != name && *other != CRATES_IO);
+                let mut others = entries.iter().filter(|(other, _)| **other != name);
                 others
                     .find(|(_, entry): &(&String, &Entry)| entry.ids.contains(id))
                     .map(|(other, _)| other.clone())

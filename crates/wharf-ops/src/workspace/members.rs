@@ -30,7 +30,7 @@ impl Workspace {
         }
         self.add_member(&root, &listed, false, &mut found)?;
         self.members = found;
-        self.default_members = self.settle_default_members(&table)?;
+        self.default_members = self.settle_default_members(&table, &listed)?;
         let ids: Vec<_> = self.members().map(|package| package.id().clone()).collect();
         self.member_ids.extend(ids);
         Ok(())
@@ -53,7 +53,11 @@ impl Workspace {
         }
     }
 
-    fn settle_default_members(&mut self, table: &WorkspaceTable) -> Result<Vec<PathBuf>> {
+    fn settle_default_members(
+        &mut self,
+        table: &WorkspaceTable,
+        listed: &[(PathBuf, String)],
+    ) -> Result<Vec<PathBuf>> {
         let Some(patterns) = &table.default_members else {
             return Ok(if self.is_virtual() {
                 self.members.clone()
@@ -68,12 +72,12 @@ impl Workspace {
         let mut chosen = Vec::new();
         for (manifest, pattern) in self.expand(patterns)? {
             if !self.members.contains(&manifest) {
-                // A glob may take in directories that are no members.
-                if is_glob(&pattern) || self.excludes(&manifest)? {
+                // Members may be excluded again, and stay in the list of defaults.
+                if listed.iter().any(|(path, _)| *path == manifest) && self.excludes(&manifest)? {
                     continue;
                 }
                 return Err(Failure::new(format!(
-                    "package `{}` is listed in default-members but is not a member for workspace at `{}`",
+                    "`{}` is listed in `default-members` (as `{pattern}`), but is no member of the workspace at `{}`",
                     manifest.display(),
                     self.root_manifest.display()
                 ))
@@ -108,11 +112,11 @@ impl Workspace {
                 paths.push(whole);
             }
             for path in paths {
-                let manifest = paths::normalize(&path.join("Cargo.toml"));
-                // A directory that only a glob found need not be a package.
-                if from_glob && !manifest.exists() {
+                // Systems and editors leave files of their own anywhere.
+                if from_glob && !path.is_dir() {
                     continue;
                 }
+                let manifest = paths::normalize(&path.join("Cargo.toml"));
                 manifests.push((manifest, pattern.clone()));
             }
         }

@@ -1,11 +1,43 @@
 //! Commands that only tell.
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::{FeatureSelection, ManifestOptions};
 
 const COMPILATION: &str = "Compilation Options";
 const PACKAGES: &str = "Package Selection";
+
+/// `config`
+#[derive(Clone, Debug, Args)]
+pub struct ConfigArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What `config` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Show the value of a key, or everything
+    Get(ConfigGetArgs),
+}
+
+/// `config get`
+#[derive(Clone, Debug, Args)]
+pub struct ConfigGetArgs {
+    /// The key to show
+    #[arg(value_name = "KEY")]
+    pub key: Option<String>,
+    /// How to show it
+    #[arg(long, value_name = "FORMAT", value_parser = ["toml", "json", "json-value"], default_value = "toml")]
+    pub format: String,
+    /// Show where each value was set
+    #[arg(long)]
+    pub show_origin: bool,
+    /// Whether to merge what files and arguments say
+    #[arg(long, value_name = "MERGED", value_parser = ["yes", "no"], default_value = "yes")]
+    pub merged: String,
+}
 
 /// `locate-project`
 #[derive(Clone, Debug, Default, Args)]

@@ -17,7 +17,7 @@ pub struct NewOptions {
     #[arg(long, value_name = "VCS", value_parser = ["git", "hg", "pijul", "fossil", "none"])]
     pub vcs: Option<String>,
     /// A program (the default)
-    #[arg(long, conflicts_with = "lib")]
+    #[arg(long)]
     pub bin: bool,
     /// A library
     #[arg(long)]

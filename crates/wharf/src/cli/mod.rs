@@ -23,7 +23,8 @@ pub use groups::{
     TargetSelection,
 };
 pub use inspect::{
-    LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix, ReadManifestArgs, TreeArgs, VersionArgs,
+    ConfigArgs, ConfigCommand, ConfigGetArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
+    ReadManifestArgs, TreeArgs, VersionArgs,
 };
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
@@ -79,6 +80,8 @@ pub enum Command {
     Clean(CleanArgs),
     /// Write a completion script for a shell
     Completions(CompletionsArgs),
+    /// Show configuration (unstable)
+    Config(ConfigArgs),
     /// Build the documentation of a package
     Doc(DocArgs),
     /// Download the dependencies of a package

@@ -79,7 +79,7 @@ pub fn rustc(args: &RustcArgs, session: &Session) -> Result<()> {
         .map(CrateType::parse)
         .collect();
     let typed = Typed {
-        packages: settle::one_package(&args.package, &opened)?,
+        packages: settle::only_package(&args.package, &opened)?,
         targets: settle::targets(&args.targets, &opened)?,
         features: &args.features,
         intent,

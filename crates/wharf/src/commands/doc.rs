@@ -48,7 +48,7 @@ pub fn rustdoc(args: &RustdocArgs, session: &Session) -> Result<()> {
     }
     let json = args.output_format.as_deref() == Some("json");
     let typed = Typed {
-        packages: settle::one_package(&args.package, &opened)?,
+        packages: settle::only_package(&args.package, &opened)?,
         targets: settle::targets(&args.targets, &opened)?,
         features: &args.features,
         intent: Intent::Doc { deps: false, json },

@@ -4,6 +4,7 @@ mod build;
 mod clean;
 mod compile;
 mod completions;
+mod config;
 mod doc;
 mod edit;
 mod explain;
@@ -43,6 +44,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Add(args)) => edit::add(&args, session),
         Some(Command::Remove(args)) => edit::remove(&args, session),
         Some(Command::Completions(args)) => completions::run(&args, session),
+        Some(Command::Config(args)) => config::run(&args, session),
         Some(Command::Help(args)) => help::run(&args, session),
         Some(Command::Init(args)) => new::init(args, session),
         Some(Command::LocateProject(args)) => locate_project::run(&args, session),

@@ -20,6 +20,11 @@ pub fn init(args: InitArgs, session: &Session) -> Result<()> {
 
 fn make(path: &Path, options: NewOptions, place: Place, session: &Session) -> Result<()> {
     let NewOptions { vcs, bin, lib, edition, name, registry } = options;
+    if bin && lib {
+        return Err(Failure::new("a new package cannot be a library and a program at once").help(
+            "give one of `--lib` and `--bin`; a package with `src/lib.rs` can have a `src/main.rs` as well",
+        ));
+    }
     let registry = match registry {
         Some(registry) => Some(registry),
         None => session.config.registries()?.default.map(|default| default.value),

@@ -1,7 +1,7 @@
 //! `run`
 
 use wharf_ops::plan::{Intent, LibRule, NamedTargets, Names, TargetFilter};
-use wharf_ops::{Result, programs};
+use wharf_ops::{Failure, Result, programs};
 
 use crate::cli::{RunArgs, TargetSelection};
 use crate::open::Opened;
@@ -19,6 +19,12 @@ pub fn run(args: &RunArgs, session: &Session) -> Result<()> {
         example: args.targets.example.clone(),
         ..TargetSelection::default()
     };
+    for (flag, names) in [("--bin", &flags.bin), ("--example", &flags.example)] {
+        if let Some(pattern) = names.iter().find(|name| name.contains(['*', '?', '[', ']'])) {
+            return Err(Failure::new(format!("`run` runs one program, but `{flag} {pattern}` is a pattern"))
+                .help("name the program in full"));
+        }
+    }
     let targets = match settle::targets(&flags, &opened)? {
         TargetFilter::Default { .. } => {
             let defaults: Vec<_> =

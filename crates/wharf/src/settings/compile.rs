@@ -145,6 +145,14 @@ pub fn packages(selection: &PackageSelection, opened: &Opened, session: &Session
     let whole = whole_workspace(selection, &|warning| session.shell.warn(warning));
     list_if_empty(&selection.package, opened)?;
     if whole {
+        if !selection.package.is_empty() {
+            // Names beside `--workspace` choose nothing, but must not be slips of the fingers.
+            let named = opened.workspace.select(&Selection::Named(selection.package.clone()))?;
+            if let Some(spec) = named.outside.first() {
+                return Err(Failure::new(format!("package `{spec}` is no member of this workspace"))
+                    .help("leave out `-p`: `--workspace` chooses every member"));
+            }
+        }
         return Ok(Selection::All { except: selection.exclude.clone() });
     }
     if !selection.exclude.is_empty() {
@@ -169,6 +177,17 @@ pub fn one_package(package: &OnePackage, opened: &Opened) -> Result<Selection> {
             Ok(Selection::Named(vec![spec.clone()]))
         }
     }
+}
+
+/// The `-p` of commands that work on the current package when nothing is said, and so need one.
+///
+/// # Errors
+/// If it has no value, or the command was started in the root of a workspace without a package.
+pub fn only_package(package: &OnePackage, opened: &Opened) -> Result<Selection> {
+    if package.package.is_none() {
+        opened.workspace.current()?;
+    }
+    one_package(package, opened)
 }
 
 /// A `-p` without a value asks what there is.

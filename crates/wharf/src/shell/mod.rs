@@ -4,6 +4,7 @@
 //! of progress, which is drawn again afterwards.
 
 mod progress;
+mod snippet;
 
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
@@ -190,11 +191,22 @@ impl Shell {
         if failure.is_silent() {
             return;
         }
+        let (unicode, width) = (self.unicode(), self.width());
         let mut state = self.state();
-        let mut chain = failure.chain().into_iter();
-        state.titled("error", &chain.next().unwrap_or_default(), style::ERROR);
-        for cause in chain {
-            state.line(format_args!("\nCaused by:\n{}", indented(&cause)));
+        let refused = failure.manifest_error().map(|error| (error.to_string(), error));
+        for (depth, sentence) in failure.chain().into_iter().enumerate() {
+            let drawn = match &refused {
+                Some((text, error)) if *text == sentence => snippet::of_manifest(error, unicode, width),
+                _ => None,
+            };
+            match (depth, drawn) {
+                (0, Some(drawn)) => state.line(format_args!("{drawn}")),
+                (0, None) => state.titled("error", &sentence, style::ERROR),
+                (_, drawn) => {
+                    let cause = drawn.unwrap_or(sentence);
+                    state.line(format_args!("\nCaused by:\n{}", indented(&cause)));
+                }
+            }
         }
         if let Some(advice) = failure.advice() {
             state.line(format_args!(""));
