@@ -16,7 +16,7 @@ mod shell;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use wharf_ops::{Exit, Failure, Result};
+use wharf_ops::{Exit, Result};
 
 use aliases::Expanded;
 use cli::{Cli, Command, GlobalArgs};
