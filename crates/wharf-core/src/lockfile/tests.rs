@@ -16,8 +16,8 @@ name = "app"
 version = "0.1.0"
 dependencies = [
  "dup 1.0.0",
- "dup 2.0.0 (git+https://e.com/dup?branch=a%2Bb)",
  "dup 2.0.0 (registry+https://github.com/rust-lang/crates.io-index)",
+ "dup 2.0.0 (git+https://e.com/dup?branch=a%2Bb)",
  "lone",
 ]
 
@@ -57,7 +57,7 @@ fn version_4_round_trip() {
     let file = parse(V4);
     assert_eq!(file.version, LockVersion::V4);
     let targets: Vec<_> = file.packages[0].dependencies.iter().map(|dependency| dependency.package).collect();
-    assert_eq!(targets, [Some(1), Some(3), Some(2), Some(4)]);
+    assert_eq!(targets, [Some(1), Some(2), Some(3), Some(4)]);
     assert_eq!(file.render(Some(V4)), V4);
     assert_eq!(parse(&V4.replace('\n', "\r\n")), file);
     assert!(are_equal(&V4.replace('\n', "\r\n"), V4));
