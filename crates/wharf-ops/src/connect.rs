@@ -9,10 +9,11 @@ use cargo_util_schemas::manifest::{PackageName, TomlDependency};
 use wharf_core::SourceId;
 use wharf_core::manifest::{AnyManifest, Origin, Patch, TomlDocument};
 use wharf_core::source::CRATES_IO;
-use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions, Token};
+use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions};
 pub use wharf_sources::{Network, SourceEvent, Sources};
 
 use crate::config::Config;
+use crate::credentials::{CredentialEvent, Credentials, Operation};
 use crate::disk::PackageDir;
 use crate::failure::{Failure, Result};
 use crate::workspace::{Loader, RegistryNames};
@@ -50,6 +51,7 @@ pub fn sources(
     network: Network,
     events: Box<dyn Fn(SourceEvent) + Send + Sync>,
 ) -> Result<Sources> {
+    let events: SourceListener = events.into();
     let net = config.net()?;
     let http = config.http()?;
     let network = match network {
@@ -80,7 +82,7 @@ pub fn sources(
             .map(Duration::from_millis),
         crates_io,
         replacements: config.sources()?.replacements()?,
-        tokens: tokens(config.clone()),
+        tokens: tokens(config.clone(), events.clone()),
     };
     let reader = {
         let loader = loader.clone();
@@ -91,49 +93,26 @@ pub fn sources(
                 .map_err(|failure| ReadError::from(failure.into_error()))
         }
     };
-    Ok(Sources::new(options, Box::new(reader), events))
+    Ok(Sources::new(options, Box::new(reader), Box::new(move |event| events(event))))
 }
 
-type TokenSource =
-    dyn Fn(&SourceId, &wharf_sources::TokenRequest) -> Result<Option<Token>, ReadError> + Send + Sync;
+type SourceListener = Arc<dyn Fn(SourceEvent) + Send + Sync>;
 
-/// Looks for the token of a registry where configuration, environment and `credentials.toml` keep it.
-fn tokens(config: Arc<Config>) -> Box<TokenSource> {
-    let found = std::sync::OnceLock::<Result<BTreeMap<SourceId, Token>, String>>::new();
-    Box::new(move |source, _| {
-        let found = found.get_or_init(|| read_tokens(&config).map_err(|failure| failure.to_string()));
-        match found {
-            Ok(tokens) => Ok(tokens
-                .iter()
-                .find(|(id, _)| id.same_place(source) || (id.is_crates_io() && source.is_crates_io()))
-                .map(|(_, token)| token.clone())),
-            Err(message) => Err(ReadError::from(Failure::new(message.clone()).into_error())),
+/// Asks the credential providers for tokens that read; what they say to the user goes the way of all events.
+fn tokens(config: Arc<Config>, events: SourceListener) -> Box<wharf_sources::TokenProvider> {
+    let tell = move |event| match event {
+        CredentialEvent::Asked { provider, action, registry } => {
+            events(SourceEvent::AskingProvider { provider, action, registry });
         }
+        CredentialEvent::Warning(text)
+        | CredentialEvent::Prompt(text)
+        | CredentialEvent::Note(text)
+        | CredentialEvent::Done(_, text) => events(SourceEvent::Warning { text }),
+    };
+    let credentials = Credentials::new(config, Arc::new(tell));
+    Box::new(move |source, request| {
+        credentials.token(source, &Operation::Read, request).map_err(|failure| failure.into_error())
     })
-}
-
-fn read_tokens(config: &Config) -> Result<BTreeMap<SourceId, Token>> {
-    let with_credentials = config.with_credentials()?;
-    let mut names = with_credentials.registry_names()?;
-    names.push(CRATES_IO.to_owned());
-    names.extend(names_from_environment(config));
-    let mut tokens = BTreeMap::new();
-    for name in names {
-        let Some(id) = registry_named(&with_credentials, &name)? else { continue };
-        if let Some(token) = with_credentials.registry(&name)?.token {
-            tokens.insert(id, Token::new(token.value));
-        }
-    }
-    Ok(tokens)
-}
-
-/// Registries that only `CARGO_REGISTRIES_<NAME>_INDEX` names.
-fn names_from_environment(config: &Config) -> Vec<String> {
-    let variables = config.env().variables().keys().filter_map(|name| name.to_str());
-    variables
-        .filter_map(|name| name.strip_prefix("CARGO_REGISTRIES_")?.strip_suffix("_INDEX"))
-        .map(|name| name.to_lowercase().replace('_', "-"))
-        .collect()
 }
 
 /// `[patch]` of the configuration, read as a manifest's would be.

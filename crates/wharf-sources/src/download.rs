@@ -20,7 +20,7 @@ use crate::event::SourceEvent;
 use crate::http::{Outcome, Retry};
 use crate::registry::{Protocol, Registry};
 use crate::sources::Wanted;
-use crate::sparse::write_with_dirs;
+use crate::sparse::{read_token, write_with_dirs};
 use crate::unpack;
 
 /// Streams of one HTTP/2 connection, and connections where there is no HTTP/2.
@@ -169,6 +169,9 @@ impl Batch {
         let url = config.download_url(package.name(), &package.version().to_string(), checksum);
         let authorization = match &job.registry.protocol {
             Protocol::Sparse(sparse) => sparse.authorization(&self.context)?,
+            Protocol::Git(_) if config.auth_required => {
+                Some(read_token(&self.context, &job.registry.served)?)
+            }
             _ => None,
         };
         let client = self.context.http.archives(&self.context.options.http)?;
@@ -182,8 +185,9 @@ impl Batch {
         drop(permit);
         // A first try that failed says nothing about the others.
         self.widen(Version::HTTP_11);
-        let bytes = bytes?;
+        let (bytes, digest) = bytes?;
         self.tell_downloaded(package, bytes.len() as u64);
+        verify(&job.wanted, digest)?;
         Ok(bytes)
     }
 
@@ -193,9 +197,9 @@ impl Batch {
         client: &Client,
         url: &str,
         authorization: Option<HeaderValue>,
-    ) -> Outcome<Vec<u8>> {
+    ) -> Outcome<(Vec<u8>, Sha256)> {
         if let Some(path) = url::Url::parse(url).ok().filter(|url| url.scheme() == "file") {
-            return self.copy(job, &path).await;
+            return self.copy(&path).await;
         }
         let mut request = client.get(url);
         if let Some(authorization) = authorization {
@@ -221,28 +225,24 @@ impl Batch {
                     bytes.extend_from_slice(&chunk);
                     self.tell_progress(chunk.len() as u64);
                 }
-                Ok(None) => break,
+                Ok(None) => return Outcome::Done((bytes, hasher.finish())),
                 Err(error) => return Outcome::of_error(url, error),
             }
-        }
-        match verify(&job.wanted, hasher.finish()) {
-            Ok(()) => Outcome::Done(bytes),
-            Err(error) => Outcome::Failed(error),
         }
     }
 
     /// Takes an archive from where a registry on this machine keeps it.
-    async fn copy(&self, job: &Job, url: &url::Url) -> Outcome<Vec<u8>> {
+    async fn copy(&self, url: &url::Url) -> Outcome<(Vec<u8>, Sha256)> {
         self.widen(Version::HTTP_11);
         let Ok(path) = url.to_file_path() else {
             return Outcome::Failed(SourceError::Http { reason: format!("`{url}` is not a path") });
         };
         let read = tokio::task::spawn_blocking(move || std::fs::read(path)).await;
         match read.expect("reading a file does not panic") {
-            Ok(bytes) => match verify(&job.wanted, Sha256::of(&bytes)) {
-                Ok(()) => Outcome::Done(bytes),
-                Err(error) => Outcome::Failed(error),
-            },
+            Ok(bytes) => {
+                let digest = Sha256::of(&bytes);
+                Outcome::Done((bytes, digest))
+            }
             Err(error) => {
                 Outcome::Failed(SourceError::Http { reason: format!("cannot read `{url}`: {error}") })
             }

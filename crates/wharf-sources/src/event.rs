@@ -42,7 +42,7 @@ pub enum SourceEvent {
         /// Archives still on their way.
         remaining: usize,
     },
-    /// An archive is downloaded and its checksum verified.
+    /// An archive is downloaded; its checksum is verified next.
     Downloaded {
         /// The package.
         package: PackageId,
@@ -73,6 +73,20 @@ pub enum SourceEvent {
         reason: String,
         /// How many tries are left.
         remaining: u32,
+    },
+    /// A credential provider is asked.
+    AskingProvider {
+        /// The provider with its arguments.
+        provider: String,
+        /// `get`, `login` or `logout`.
+        action: &'static str,
+        /// The registry's name.
+        registry: String,
+    },
+    /// Something that the user should know.
+    Warning {
+        /// The sentence.
+        text: String,
     },
     /// Another process holds a lock.
     WaitingForLock {

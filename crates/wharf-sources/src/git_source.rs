@@ -74,22 +74,35 @@ impl GitSource {
         }
         let precise = self.at_commit(&mut state, context)?;
         let commit = state.commit.clone().expect("it was just found");
+        let dir = match self.place(context, &commit) {
+            // A clone that was damaged is made anew.
+            Err(SourceError::Process(_)) if context.is_online() => {
+                renew(context, self.served.url(), &Wanted::of(&self.served))?;
+                self.place(context, &commit)?
+            }
+            result => result?,
+        };
+        let manifests = Arc::new(Manifests::below(precise, &dir)?);
+        Ok(state.checkout.insert((dir, manifests)).clone())
+    }
+
+    /// The checkout of a commit.
+    fn place(&self, context: &Context, commit: &str) -> Result<PathBuf, SourceError> {
         let name = ident::git_dir(&self.served);
         let database = Repository::bare(context.home.git_database(&name));
         // At least seven digits, and more where seven are not unique: so Cargo shortens.
-        let short = process::run(&database.command(["rev-parse", "--short=7", &commit]))?;
+        let short = process::run(&database.command(["rev-parse", "--short=7", commit]))?;
         let short = String::from_utf8_lossy(&short.stdout).trim().to_owned();
         let dir = context.home.git_checkouts(&name).join(short);
-        place(context, &database, &commit, &dir, self.served.url())?;
-        let manifests = Arc::new(Manifests::below(precise, &dir)?);
-        Ok(state.checkout.insert((dir, manifests)).clone())
+        place(context, &database, commit, &dir, self.served.url())?;
+        Ok(dir)
     }
 }
 
 /// What to look for in a repository.
 enum Wanted {
-    /// A whole object id: once it is on disk, nobody needs to be asked.
-    Object(String),
+    /// A whole object id: once it is on disk, nobody needs to be asked. The reference tells where it lies.
+    Object(String, GitReference),
     /// Whatever a reference leads to now.
     Reference(GitReference),
 }
@@ -105,7 +118,8 @@ impl Wanted {
         };
         let is_whole = matches!(revision.len(), 40 | 64) && revision.bytes().all(|b| b.is_ascii_hexdigit());
         if is_whole {
-            Self::Object(revision.to_owned())
+            let reference = source.git_reference().cloned();
+            Self::Object(revision.to_owned(), reference.unwrap_or(GitReference::DefaultBranch))
         } else {
             Self::Reference(GitReference::Rev(revision.to_owned()))
         }
@@ -114,7 +128,7 @@ impl Wanted {
     /// What git calls it in our clones.
     fn revision(&self) -> String {
         match self {
-            Self::Object(object) => object.clone(),
+            Self::Object(object, _) => object.clone(),
             Self::Reference(GitReference::Branch(name)) => format!("refs/remotes/origin/{name}"),
             Self::Reference(GitReference::Tag(name)) => format!("refs/remotes/origin/tags/{name}"),
             Self::Reference(GitReference::DefaultBranch) => "refs/remotes/origin/HEAD".to_owned(),
@@ -123,9 +137,13 @@ impl Wanted {
     }
 
     /// What to fetch, and whether tags too.
-    fn refspecs(&self) -> (Vec<String>, bool) {
+    fn refspecs(&self, url: &Url) -> (Vec<String>, bool) {
         match self {
-            Self::Object(object) => (vec![format!("+{object}:refs/commit/{object}")], false),
+            // There a single object is given out, and repositories are large.
+            Self::Object(object, _) if url.host_str() == Some("github.com") => {
+                (vec![format!("+{object}:refs/commit/{object}")], false)
+            }
+            Self::Object(_, reference) => Self::Reference(reference.clone()).refspecs(url),
             Self::Reference(GitReference::Branch(name)) => {
                 (vec![format!("+refs/heads/{name}:refs/remotes/origin/{name}")], false)
             }
@@ -144,7 +162,7 @@ impl Wanted {
 
     fn described(&self) -> String {
         match self {
-            Self::Object(object) => format!("revision `{object}`"),
+            Self::Object(object, _) => format!("revision `{object}`"),
             Self::Reference(GitReference::Branch(name)) => format!("branch `{name}`"),
             Self::Reference(GitReference::Tag(name)) => format!("tag `{name}`"),
             Self::Reference(GitReference::DefaultBranch) => "the default branch".to_owned(),
@@ -163,27 +181,56 @@ fn resolve(context: &Context, url: &Url, wanted: &Wanted, submodule: bool) -> Re
     let database = Repository::bare(context.home.git_database(&ident::git_dir(&source)));
     let known = database.commit(&wanted.revision())?;
     match (known, wanted) {
-        (Some(commit), Wanted::Object(_)) => return Ok(commit),
+        (Some(commit), Wanted::Object(..)) => return Ok(commit),
         (Some(commit), _) if !context.is_online() => return Ok(commit),
         _ => context.need_network(|| format!("{} of git repository `{url}`", wanted.described()))?,
     }
     context.tell(SourceEvent::UpdatingGit { url: url.clone(), submodule });
     tag_cache_directory(&context.home.path().join("git"));
-    if !database.exists() {
+    let existed = database.exists();
+    if !existed {
         database.init()?;
     }
-    let (refspecs, tags) = wanted.refspecs();
-    let fetched = git::fetch(context, &database, url.as_str(), &refspecs, tags);
-    match (fetched, wanted) {
-        (Ok(()), _) => {}
-        // Not every server gives out single objects.
-        (Err(_), Wanted::Object(_)) => git::fetch(context, &database, url.as_str(), &everything(), true)?,
-        (Err(SourceError::Git { cause, .. }), _) if is_missing_reference(&cause) => {
+    match bring(context, &database, url, wanted) {
+        Ok(()) => {}
+        Err(SourceError::Git { cause, .. }) if is_missing_reference(&cause) => {
             return Err(missing(url, wanted));
         }
-        (Err(error), _) => return Err(error),
+        Err(SourceError::Git { .. }) if existed => renew(context, url, wanted)?,
+        Err(error) => return Err(error),
     }
     database.commit(&wanted.revision())?.ok_or_else(|| missing(url, wanted))
+}
+
+/// Fetches what is wanted.
+fn bring(context: &Context, database: &Repository, url: &Url, wanted: &Wanted) -> Result<(), SourceError> {
+    let (refspecs, tags) = wanted.refspecs(url);
+    match (git::fetch(context, database, url.as_str(), &refspecs, tags), wanted) {
+        // Not every server gives out single objects.
+        (Err(_), Wanted::Object(..)) => git::fetch(context, database, url.as_str(), &everything(), true),
+        (fetched, _) => fetched,
+    }
+}
+
+/// Makes the clone of a repository anew beside the one that does not work, and puts it in its place. Without a
+/// network the old one stays.
+fn renew(context: &Context, url: &Url, wanted: &Wanted) -> Result<(), SourceError> {
+    let source = SourceId::for_git(url.clone(), GitReference::DefaultBranch);
+    let dir = context.home.git_database(&ident::git_dir(&source));
+    let mut name = dir.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let fresh_dir = dir.with_file_name(name);
+    let fresh = Repository::bare(fresh_dir.clone());
+    fresh.init()?;
+    if let Err(error) = bring(context, &fresh, url, wanted) {
+        fs::remove_any(&fresh_dir)?;
+        return Err(match error {
+            SourceError::Git { cause, .. } if is_missing_reference(&cause) => missing(url, wanted),
+            error => error,
+        });
+    }
+    fs::remove_any(&dir)?;
+    Ok(fs::rename(&fresh_dir, &dir)?)
 }
 
 fn missing(url: &Url, wanted: &Wanted) -> SourceError {
@@ -247,7 +294,7 @@ fn submodules(context: &Context, checkout: &Repository, dir: &Path, url: &Url) -
             continue;
         }
         let url = submodule_url(url, &module.url)?;
-        let wanted = Wanted::Object(commit.to_owned());
+        let wanted = Wanted::Object(commit.to_owned(), GitReference::Rev(commit.to_owned()));
         let commit = resolve(context, &url, &wanted, true)?;
         let source = SourceId::for_git(url.clone(), GitReference::DefaultBranch);
         let database = Repository::bare(context.home.git_database(&ident::git_dir(&source)));

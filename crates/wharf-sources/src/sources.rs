@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Runtime;
 use wharf_core::source::{CRATES_IO, CRATES_IO_SPARSE};
+use wharf_core::suggest::closest;
 use wharf_core::summary::SharedSummary;
 use wharf_core::{Dependency, Package, PackageId, PackageName, SourceId, SourceKind, Version};
 use wharf_wire::RegistryConfig;
@@ -192,6 +193,38 @@ impl Sources {
         Ok(found)
     }
 
+    /// Names that the source has and that are easily taken for `name`: hyphens for underscores in registries, what
+    /// is nearest in repositories and directories. For messages: what cannot be asked has no names.
+    pub fn similar_names(&self, source: &SourceId, name: &PackageName) -> Vec<PackageName> {
+        let served = self.inner.served(source);
+        if served.is_registry() {
+            let mut others = vec![name.replace('-', "_"), name.replace('_', "-")];
+            others.retain(|other| **other != **name);
+            others.dedup();
+            let names = others.into_iter().filter_map(|other| PackageName::new(&other).ok());
+            return names
+                .filter(|other| {
+                    let found = self.summaries(source, other, Freshness::Current);
+                    found.is_ok_and(|found| !found.is_empty())
+                })
+                .collect();
+        }
+        let context = self.context();
+        let packages = match served.kind() {
+            SourceKind::Git(_) => self.inner.repository(source).packages(context).unwrap_or_default(),
+            SourceKind::Path => self.path_package(source).into_iter().collect(),
+            _ => Vec::new(),
+        };
+        let names: Vec<&str> = packages.iter().map(|package| package.name().as_str()).collect();
+        match names.as_slice() {
+            [only] => PackageName::new(only).into_iter().collect(),
+            several => closest(name, several.iter().copied())
+                .and_then(|found| PackageName::new(found).ok())
+                .into_iter()
+                .collect(),
+        }
+    }
+
     fn path_package(&self, source: &SourceId) -> Result<Package, SourceError> {
         let dir = source.local_path().ok_or_else(|| SourceError::Unsupported {
             origin: source.clone(),
@@ -256,6 +289,11 @@ impl Sources {
             SourceKind::Directory => self.inner.directory(package.source())?.verify(self.context(), package),
             _ => Ok(()),
         }
+    }
+
+    /// Whether the network may not be used.
+    pub fn is_offline(&self) -> bool {
+        !self.context().is_online()
     }
 
     /// Whether the archive of a registry package is on disk (anything else is always there).

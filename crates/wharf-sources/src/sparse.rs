@@ -191,12 +191,7 @@ impl Sparse {
             auth.token = Some(token.ok_or(missing)?);
         }
         let token = auth.token.as_ref().expect("it was just put there");
-        let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
-            let cause: crate::ReadError = "the token holds characters that no header can".into();
-            SourceError::Token { registry: self.source.clone(), cause: cause.into() }
-        })?;
-        value.set_sensitive(true);
-        Ok(Some(value))
+        header(&self.source, token).map(Some)
     }
 
     fn auth(&self) -> std::sync::MutexGuard<'_, Auth> {
@@ -238,6 +233,25 @@ async fn attempt(request: RequestBuilder, url: &str) -> Outcome<Answer> {
         Ok(bytes) => Outcome::Done(Answer::File { bytes: bytes.into(), validator }),
         Err(error) => Outcome::of_error(url, error),
     }
+}
+
+/// The header for a registry whose index needs no token, but whose archives do.
+pub(crate) fn read_token(context: &Context, registry: &SourceId) -> Result<HeaderValue, SourceError> {
+    let ask = || (context.options.tokens)(registry, &TokenRequest::default());
+    let token = tokio::task::block_in_place(ask)
+        .map_err(|cause| SourceError::Token { registry: registry.clone(), cause: cause.into() })?;
+    let missing =
+        || SourceError::Auth { registry: registry.clone(), problem: AuthProblem::Missing, login_url: None };
+    header(registry, &token.ok_or_else(missing)?)
+}
+
+fn header(registry: &SourceId, token: &Token) -> Result<HeaderValue, SourceError> {
+    let mut value = HeaderValue::from_str(token.expose()).map_err(|_| {
+        let cause: crate::ReadError = "the token holds characters that no header can".into();
+        SourceError::Token { registry: registry.clone(), cause: cause.into() }
+    })?;
+    value.set_sensitive(true);
+    Ok(value)
 }
 
 /// Writes a file of the cache, making its directory at need.

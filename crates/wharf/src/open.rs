@@ -13,7 +13,7 @@ use wharf_ops::{Result, Workspace, settings};
 
 use crate::cli::ManifestOptions;
 use crate::session::Session;
-use crate::shell::{Progress, Shell};
+use crate::shell::{Progress, Shell, Verbosity};
 
 /// A workspace and the sources of its packages.
 pub struct Opened {
@@ -129,7 +129,7 @@ impl Opened {
 }
 
 /// What sources do, as status lines.
-fn tell(shell: &Shell, event: SourceEvent) {
+pub fn tell(shell: &Shell, event: SourceEvent) {
     match event {
         SourceEvent::UpdatingIndex { source } => {
             let name = match source.registry_name() {
@@ -168,6 +168,12 @@ fn tell(shell: &Shell, event: SourceEvent) {
             let tries = if remaining == 1 { "try" } else { "tries" };
             shell.warn(format!("spurious network error ({remaining} {tries} remaining): {reason} (`{url}`)"));
         }
+        SourceEvent::AskingProvider { provider, action, registry } => {
+            if shell.verbosity() >= Verbosity::Verbose {
+                shell.status("Credential", format!("{provider} {action} {registry}"));
+            }
+        }
+        SourceEvent::Warning { text } => shell.warn(text),
         SourceEvent::WaitingForLock { what } => {
             shell.status_note("Blocking", format!("waiting for file lock on {what}"));
         }

@@ -97,7 +97,8 @@ impl<'a> Request<'a> {
 
 impl<'a> Registry<'a> {
     fn of(source: &SourceId, headers: &'a [String]) -> Self {
-        let name = Some(source.display_name()).filter(|_| source.registry_name().is_some() || source.is_crates_io());
+        let name =
+            Some(source.display_name()).filter(|_| source.registry_name().is_some() || source.is_crates_io());
         Self { index_url: index_url(source), name, headers }
     }
 }
@@ -204,7 +205,8 @@ impl Reply {
             Self::Err(Refusal::Other { message, causes }) => {
                 let mut sentences = causes.into_iter().rev().map(Failure::new);
                 let first = sentences.next();
-                let inner = first.map(|first| sentences.fold(first, |inner, outer| inner.context(outer.to_string())));
+                let inner =
+                    first.map(|first| sentences.fold(first, |inner, outer| inner.context(outer.to_string())));
                 Err(match inner {
                     Some(inner) => inner.context(message),
                     None => Failure::new(message),
@@ -221,7 +223,7 @@ impl Reply {
 pub(super) fn ask(config: &Config, program: &str, args: &[String], request: &Request<'_>) -> Result<Answer> {
     let mut command = std::process::Command::new(program);
     command.arg("--cargo-plugin").stdin(Stdio::piped()).stdout(Stdio::piped()).env_clear();
-    command.envs(config.env().variables()).env("CARGO", own_path());
+    command.envs(&**config.env().variables()).env("CARGO", own_path());
     let mut child = command
         .spawn()
         .map_err(|error| Failure::new(format!("cannot run credential process `{program}`")).because(error))?;
@@ -252,9 +254,9 @@ pub(super) fn ask(config: &Config, program: &str, args: &[String], request: &Req
     }
     // The end of its input tells it to end.
     drop(input.take());
-    let status = child
-        .wait()
-        .map_err(|error| Failure::new(format!("cannot wait for credential process `{program}`")).because(error))?;
+    let status = child.wait().map_err(|error| {
+        Failure::new(format!("cannot wait for credential process `{program}`")).because(error)
+    })?;
     let answer = answer?;
     if !status.success() {
         return Err(Failure::new(format!("credential process `{program}` failed with {status}")));
@@ -264,7 +266,9 @@ pub(super) fn ask(config: &Config, program: &str, args: &[String], request: &Req
 
 fn receive<T: for<'de> Deserialize<'de>>(output: &mut impl BufRead) -> Result<T> {
     let mut line = String::new();
-    output.read_line(&mut line).map_err(|error| Failure::new("cannot read from the provider").because(error))?;
+    output
+        .read_line(&mut line)
+        .map_err(|error| Failure::new("cannot read from the provider").because(error))?;
     serde_json::from_str(&line).map_err(|error| {
         Failure::new(format!("cannot understand the provider's line `{}`", line.trim_end())).because(error)
     })
@@ -291,7 +295,7 @@ pub(super) fn from_stdout(
     let output = std::process::Command::new(program)
         .args(args.iter().map(fill))
         .env_clear()
-        .envs(config.env().variables())
+        .envs(&**config.env().variables())
         .env("CARGO", own_path())
         .env("CARGO_REGISTRY_INDEX_URL", &index)
         .env("CARGO_REGISTRY_NAME_OPT", name)
@@ -307,7 +311,9 @@ pub(super) fn from_stdout(
     let token = text.strip_suffix('\n').unwrap_or(&text);
     let token = token.strip_suffix('\r').unwrap_or(token);
     if token.contains('\n') {
-        return Err(Failure::new(format!("process `{program}` printed several lines; one token is expected")));
+        return Err(Failure::new(format!(
+            "process `{program}` printed several lines; one token is expected"
+        )));
     }
     if token.is_empty() {
         return Err(Failure::new(format!("process `{program}` printed nothing; a token is expected")));

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wharf_core::summary::SharedSummary;
-use wharf_core::{PackageName, SourceId, Version};
+use wharf_core::{PackageName, SourceId, Summary, Version};
 use wharf_resolve::{Index, IndexError};
 use wharf_sources::{Freshness, Sources};
 
@@ -25,6 +25,24 @@ pub(super) struct WorkspaceIndex<'a> {
 impl<'a> WorkspaceIndex<'a> {
     pub(super) fn new(workspace: &'a Workspace, sources: &'a Sources) -> Self {
         Self { workspace, sources, answers: RefCell::default() }
+    }
+
+    /// Without a network, versions that are on disk are preferred to all others: those are treated as yanked, which
+    /// a lockfile may still hold. Where none is on disk, all are offered: it may turn out that none is needed.
+    fn at_hand(&self, found: Arc<[SharedSummary]>) -> Arc<[SharedSummary]> {
+        if !self.sources.is_offline() {
+            return found;
+        }
+        let is_here: Vec<bool> =
+            found.iter().map(|summary| self.sources.is_downloaded(&summary.id)).collect();
+        if !is_here.contains(&true) || !is_here.contains(&false) {
+            return found;
+        }
+        let marked = found.iter().zip(is_here).map(|(summary, is_here)| match is_here {
+            true => summary.clone(),
+            false => Arc::new(Summary { yanked: true, ..(**summary).clone() }),
+        });
+        marked.collect()
     }
 
     fn local(&self, source: &SourceId, name: &PackageName) -> Result<Arc<[SharedSummary]>, IndexError> {
@@ -50,7 +68,8 @@ impl Index for WorkspaceIndex<'_> {
             // A pinned git source is what it is; everything else is asked as it stands now.
             let freshness =
                 if source.git_object().is_some() { Freshness::Cached } else { Freshness::Current };
-            self.sources.summaries(source, name, freshness).map_err(|error| IndexError(Box::new(error)))?
+            let found = self.sources.summaries(source, name, freshness);
+            self.at_hand(found.map_err(|error| IndexError(Box::new(error)))?)
         };
         self.answers.borrow_mut().insert(key, answer.clone());
         Ok(answer)
@@ -85,6 +104,10 @@ impl Index for WorkspaceIndex<'_> {
         if !remote.is_empty() {
             self.sources.prefetch(&remote);
         }
+    }
+
+    fn similar_names(&self, source: &SourceId, name: &PackageName) -> Vec<PackageName> {
+        self.sources.similar_names(source, name)
     }
 
     fn gathers(&self) -> bool {

@@ -192,11 +192,21 @@ fn problem(workspace: &Workspace, options: &ResolveOptions, roots: Vec<Root>) ->
     problem.order = options.order;
     problem.published_until = options.published_until.clone();
     problem.rust_version = rust_version_policy(workspace, options);
-    for patch in options.patches.iter().chain(workspace.patches()) {
-        problem.patches.push(Patch {
-            target: patch_target(workspace, &patch.target)?,
-            dependency: patch.dependency.clone(),
+    for patch in &options.patches {
+        let target = patch_target(workspace, &patch.target)?;
+        problem.patches.push(Patch { target, dependency: patch.dependency.clone() });
+    }
+    let configured = problem.patches.len();
+    for patch in workspace.patches() {
+        let target = patch_target(workspace, &patch.target)?;
+        // An entry of the configuration stands in for the manifest's of the same name.
+        let is_overridden = problem.patches[..configured].iter().any(|other| {
+            other.target.canonical_url() == target.canonical_url()
+                && other.dependency.name_in_toml() == patch.dependency.name_in_toml()
         });
+        if !is_overridden {
+            problem.patches.push(Patch { target, dependency: patch.dependency.clone() });
+        }
     }
     let replaces = workspace.replaces().iter();
     problem.replaces = replaces

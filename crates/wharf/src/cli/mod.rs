@@ -8,6 +8,7 @@ mod global;
 mod groups;
 mod inspect;
 mod manage;
+mod registry;
 
 use std::ffi::OsString;
 
@@ -29,6 +30,7 @@ pub use inspect::{
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
 };
+pub use registry::{LoginArgs, LogoutArgs};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -94,6 +96,10 @@ pub enum Command {
     Init(InitArgs),
     /// Show where the manifest is, as JSON
     LocateProject(LocateProjectArgs),
+    /// Keep the token of a registry
+    Login(LoginArgs),
+    /// Forget the token of a registry
+    Logout(LogoutArgs),
     /// Show a package and its resolved dependencies, as JSON
     Metadata(MetadataArgs),
     /// Make a package in a new directory

@@ -11,6 +11,7 @@ mod explain;
 mod help;
 mod list;
 mod locate_project;
+mod login;
 mod metadata;
 mod new;
 mod run;
@@ -57,6 +58,8 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Doc(args)) => doc::doc(&args, session),
         Some(Command::Fetch(args)) => update::fetch(&args, session),
         Some(Command::GenerateLockfile(args)) => update::generate_lockfile(&args, session),
+        Some(Command::Login(args)) => login::login(&args, session),
+        Some(Command::Logout(args)) => login::logout(&args, session),
         Some(Command::Metadata(args)) => metadata::metadata(&args, session),
         Some(Command::Pkgid(args)) => metadata::pkgid(&args, session),
         Some(Command::ReadManifest(args)) => metadata::read_manifest(&args, session),
