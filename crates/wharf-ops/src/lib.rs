@@ -27,6 +27,7 @@ mod suggest;
 pub mod toolchain;
 pub mod tree;
 pub mod update;
+pub mod vendor;
 pub mod workspace;
 
 pub use config::Config;

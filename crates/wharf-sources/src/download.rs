@@ -321,6 +321,16 @@ fn unpack_one(context: &Context, job: &Job, bytes: &[u8]) -> Result<(), SourceEr
         .map_err(|cause| SourceError::Archive { package: job.wanted.id.clone(), cause: Arc::new(cause) })
 }
 
+/// Unpacks an archive that is on disk into another place than its own.
+pub(crate) fn unpack_kept(context: &Context, job: &Job, dir: &Path) -> Result<(), SourceError> {
+    let bytes = fs::read(&job.registry.archive(context, &job.wanted.id))?;
+    verify(&job.wanted, Sha256::of(&bytes))?;
+    unpack::unpack(&bytes, dir)
+        .map_err(|cause| SourceError::Archive { package: job.wanted.id.clone(), cause: Arc::new(cause) })?;
+    fs::remove_file_if_exists(&dir.join(unpack::MARKER))?;
+    Ok(())
+}
+
 /// Tells backup programs that a directory of the home is a cache (bford.info/cachedir). That it cannot be told is no reason to
 /// stop.
 pub(crate) fn tag_cache_directory(dir: &Path) {

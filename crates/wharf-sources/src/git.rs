@@ -123,6 +123,7 @@ pub(crate) fn fetch(
         .arg("--")
         .arg(url)
         .args(refspecs);
+    remove_partial_packs(repository);
     let mut failures = 0;
     loop {
         let error = match process::run(&command) {
@@ -137,6 +138,18 @@ pub(crate) fn fetch(
         context.tell(SourceEvent::Retrying { url: url.to_owned(), reason: error.to_string(), remaining });
         let pause = Duration::from_millis(500 + u64::from(failures - 1) * 3000).min(Duration::from_secs(10));
         std::thread::sleep(context.options.retry_pause.unwrap_or(pause));
+    }
+}
+
+/// A fetch that was killed leaves a pack behind that nobody will ever finish; they can be large. The lock on the
+/// home is held, so nobody is writing one now. What cannot be removed does no harm.
+fn remove_partial_packs(repository: &Repository) {
+    for entry in fs::read_dir(&repository.git_dir.join("objects/pack")).unwrap_or_default() {
+        let name = entry.name.as_encoded_bytes();
+        // As git and libgit2 call them.
+        if name.starts_with(b"tmp_pack_") || name.starts_with(b"pack_git2_") {
+            drop(fs::remove_file(&entry.path));
+        }
     }
 }
 

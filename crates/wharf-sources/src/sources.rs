@@ -1,7 +1,7 @@
 //! The door.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use tokio::runtime::Runtime;
@@ -337,6 +337,18 @@ impl Sources {
             places.extend(self.runtime()?.block_on(download::fetch(context, jobs))?);
         }
         Ok(places)
+    }
+
+    /// Unpacks the archive of a registry package, which must have been fetched, into `dir`; tells whether there is
+    /// one. The last part of `dir` must be `<name>-<version>`. Nothing marks the directory as whole.
+    pub fn unpack_into(&self, wanted: &Wanted, dir: &Path) -> Result<bool, SourceError> {
+        let source = wanted.id.source();
+        if !self.inner.served(source).is_registry() {
+            return Ok(false);
+        }
+        let registry = self.inner.registry(source)?;
+        download::unpack_kept(self.context(), &Job { registry, wanted: wanted.clone() }, dir)?;
+        Ok(true)
     }
 
     /// Lets go of the download lock, which the first deed takes. The next deed takes it again.

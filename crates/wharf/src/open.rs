@@ -9,7 +9,7 @@ use wharf_ops::plan::{CompileKind, Toolchain};
 use wharf_ops::resolve::{LockListener, ResolveOptions};
 use wharf_ops::toolchain::{self, Compiler};
 use wharf_ops::workspace::settle_manifest;
-use wharf_ops::{Result, Workspace, settings};
+use wharf_ops::{Config, Result, Workspace, settings};
 
 use crate::cli::ManifestOptions;
 use crate::session::Session;
@@ -36,7 +36,19 @@ impl Opened {
         manifest: &ManifestOptions,
         target_dir: Option<&PathBuf>,
     ) -> Result<Opened> {
-        let config = &session.config;
+        Self::with_config(session, &session.config, manifest, target_dir)
+    }
+
+    /// The same with another configuration than the session's.
+    ///
+    /// # Errors
+    /// As [`Opened::new`].
+    pub fn with_config(
+        session: &Session,
+        config: &Arc<Config>,
+        manifest: &ManifestOptions,
+        target_dir: Option<&PathBuf>,
+    ) -> Result<Opened> {
         let loader = connect::loader(config)?;
         let path = settle_manifest(session.cwd(), manifest.manifest_path.as_deref())?;
         let lockfile = config.resolver()?.lockfile_path.filter(|_| session.allows_unstable());
@@ -60,6 +72,7 @@ impl Opened {
             offline: access.offline,
             patches: connect::config_patches(config, &loader)?,
             published_until: None,
+            path_overrides: config.misc()?.path_overrides,
             lock_changed,
         };
         let wharf_home = config.env().wharf_home(config.cwd())?;

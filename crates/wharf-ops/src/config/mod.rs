@@ -210,7 +210,23 @@ impl Config {
     /// # Errors
     /// As [`Config::load_credentials`].
     pub fn with_credentials(&self) -> Result<Config> {
-        let mut config = Config {
+        let mut config = self.copy();
+        config.load_credentials()?;
+        Ok(config)
+    }
+
+    /// The same configuration without `[source]`, for deeds that want packages from where they are published.
+    pub fn without_sources(&self) -> Config {
+        let mut config = self.copy();
+        if let Kind::Table(table) = &mut config.root.kind {
+            table.remove("source");
+        }
+        config
+    }
+
+    /// The same without credentials; each copy tells its own warnings.
+    fn copy(&self) -> Config {
+        Config {
             cwd: self.cwd.clone(),
             cargo_home: self.cargo_home.clone(),
             env: self.env.clone(),
@@ -220,9 +236,7 @@ impl Config {
             files: self.files.clone(),
             warnings: Mutex::default(),
             unstable: self.unstable.clone(),
-        };
-        config.load_credentials()?;
-        Ok(config)
+        }
     }
 
     /// Adds what `credentials.toml` in `$CARGO_HOME` holds.

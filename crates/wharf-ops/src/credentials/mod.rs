@@ -132,6 +132,7 @@ impl Credentials {
         if let Some(token) = self.remembered(&source, operation) {
             return Ok(Some(token));
         }
+        self.check_provider_is_chosen(&source, operation)?;
         let request = Request::get(&source, operation, asked);
         let Some(answer) = self.ask(&source, &request, &[])? else { return Ok(None) };
         let Answer::Get { token, cache, for_everything } = answer else {
@@ -277,6 +278,21 @@ impl Credentials {
             .filter_map(|text| Provider::parse(std::slice::from_ref(text)))
             .map(|provider| self.resolved(provider, None))
             .collect()
+    }
+
+    /// A registry that wants a token for everything is never given one that the user did not think of.
+    fn check_provider_is_chosen(&self, source: &SourceId, operation: &Operation) -> Result<()> {
+        let own = match source.registry_name() {
+            Some(name) => self.config.registry(name)?.credential_provider,
+            None => None,
+        };
+        let is_chosen = own.is_some() || !self.config.registries()?.global_credential_providers.is_empty();
+        if is_chosen || *operation != Operation::Read {
+            return Ok(());
+        }
+        Err(Failure::new("authenticated registries require a credential-provider to be configured").help(
+            "see https://doc.rust-lang.org/cargo/reference/registry-authentication.html for the choices",
+        ))
     }
 
     fn warn_of_unused_token(&self, source: &SourceId, provider: &Provider) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use toml_edit::{DocumentMut, Item, Table};
+use toml::{Table, Value};
 use wharf_base::fs;
 use wharf_core::SourceId;
 
@@ -36,7 +36,7 @@ pub(super) fn ask(
             };
             check(&token)?;
             edit(config, &name, |table| {
-                table.insert("token", toml_edit::value(token));
+                table.insert("token".to_owned(), Value::String(token));
                 table.remove("secret-key");
                 table.remove("secret-key-subject");
                 true
@@ -95,43 +95,36 @@ fn check(token: &str) -> Result<()> {
     Ok(())
 }
 
-/// Changes the table of one registry in the credentials file; `change` tells whether there is anything to write.
+/// Changes the table of one registry in the credentials file, which is written anew as Cargo does it; `change`
+/// tells whether there is anything to write.
 fn edit(config: &Config, name: &str, change: impl FnOnce(&mut Table) -> bool) -> Result<bool> {
     let path = file(config.cargo_home());
     let text = fs::read_if_exists(&path)?.unwrap_or_default();
     let text = String::from_utf8(text)
         .map_err(|error| Failure::new(format!("`{}` is not UTF-8", path.display())).because(error))?;
-    let mut document: DocumentMut =
+    let mut document: Table =
         text.parse().context(|| format!("cannot read credentials in `{}`", path.display()))?;
     // Before there were several registries, the token of crates.io stood at the top.
     if let Some(token) = document.remove("token") {
-        let registry = table(document.as_table_mut(), "registry")?;
-        if !registry.contains_key("token") {
-            registry.insert("token", token);
-        }
+        table(&mut document, "registry")?.entry("token").or_insert(token);
     }
-    let registry = if name == wharf_core::source::CRATES_IO {
-        table(document.as_table_mut(), "registry")?
-    } else {
-        let registries = table(document.as_table_mut(), "registries")?;
-        registries.set_implicit(true);
-        table(registries, name)?
+    let registry = match name {
+        wharf_core::source::CRATES_IO => table(&mut document, "registry")?,
+        name => table(table(&mut document, "registries")?, name)?,
     };
     if !change(registry) {
         return Ok(false);
     }
+    let text = toml::to_string(&document).context(|| "cannot write credentials".to_owned())?;
     fs::create_dir_all(path.parent().unwrap_or(&path))?;
-    fs::write_atomic(&path, document.to_string())?;
+    fs::write_atomic(&path, text)?;
     #[cfg(unix)]
     fs::set_mode(&path, 0o600)?;
     Ok(true)
 }
 
 fn table<'a>(parent: &'a mut Table, name: &str) -> Result<&'a mut Table> {
-    let item = parent.entry(name).or_insert_with(|| Item::Table(Table::new()));
-    if let Item::Value(toml_edit::Value::InlineTable(inline)) = item {
-        *item = Item::Table(std::mem::take(inline).into_table());
-    }
+    let item = parent.entry(name).or_insert_with(|| Value::Table(Table::new()));
     item.as_table_mut().ok_or_else(|| Failure::new(format!("`{name}` in the credentials is not a table")))
 }
 

@@ -3,8 +3,10 @@
 pub mod features;
 mod index;
 pub mod lock;
+mod path_overrides;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::manifest::{PatchTarget, ResolverVersion};
@@ -20,6 +22,7 @@ pub use features::CliFeatures;
 pub use lock::{Found, LockPolicy};
 pub use wharf_resolve::VersionOrder;
 
+use crate::config::Sourced;
 use crate::failure::{Failure, Result};
 use crate::lock_changes::{Comparison, LockChanges};
 use crate::workspace::Workspace;
@@ -44,6 +47,8 @@ pub struct ResolveOptions {
     pub patches: Vec<wharf_core::manifest::Patch>,
     /// `--publish-time` (unstable): later versions do not exist; RFC 3339 in UTC, whole seconds.
     pub published_until: Option<Arc<str>>,
+    /// `paths` of configuration.
+    pub path_overrides: Vec<Sourced<PathBuf>>,
     /// Hears of changes of the lockfile, before anything is downloaded.
     pub lock_changed: LockListener,
 }
@@ -141,7 +146,10 @@ pub(crate) fn resolve_from(
     problem.locked = locked.clone();
     apply(unlock, &mut problem);
     let index = WorkspaceIndex::new(workspace, sources);
-    wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))
+    let mut resolution =
+        wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
+    path_overrides::apply(workspace, &options.path_overrides, &mut resolution)?;
+    Ok(resolution)
 }
 
 /// Resolves for some members with some features, keeping to what `whole` chose.
@@ -164,7 +172,10 @@ pub fn resolve_members(
     let mut problem = problem(workspace, options, roots)?;
     problem.locked = graph_of(whole);
     let index = WorkspaceIndex::new(workspace, sources);
-    wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))
+    let mut resolution =
+        wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
+    path_overrides::apply(workspace, &options.path_overrides, &mut resolution)?;
+    Ok(resolution)
 }
 
 /// A resolution as the lock of another one.

@@ -114,6 +114,29 @@ pub struct UpdateArgs {
     pub ignore_rust_version: bool,
 }
 
+/// `vendor`
+#[derive(Clone, Debug, Default, Args)]
+pub struct VendorArgs {
+    /// Where to (`vendor`)
+    #[arg(value_name = "path")]
+    pub path: Option<PathBuf>,
+    /// Leave what is there of older packages
+    #[arg(long)]
+    pub no_delete: bool,
+    /// More manifests whose dependencies are vendored too
+    #[arg(short = 's', long = "sync", value_name = "TOML")]
+    pub sync: Vec<PathBuf>,
+    /// Follow `[source]` of the configuration
+    #[arg(long)]
+    pub respect_source_config: bool,
+    /// Give every directory a version
+    #[arg(long)]
+    pub versioned_dirs: bool,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+}
+
 /// `help`
 #[derive(Clone, Debug, Default, Args)]
 pub struct HelpArgs {

@@ -29,6 +29,7 @@ pub use inspect::{
 };
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
+    VendorArgs,
 };
 pub use registry::{LoginArgs, LogoutArgs};
 
@@ -122,6 +123,8 @@ pub enum Command {
     Tree(TreeArgs),
     /// Move the versions in the lockfile
     Update(UpdateArgs),
+    /// Copy all dependencies into the project
+    Vendor(VendorArgs),
     /// Show version information
     Version(VersionArgs),
     /// Anything else: an alias or a program named `cargo-<command>`.

@@ -18,6 +18,7 @@ mod run;
 mod test;
 mod tree;
 mod update;
+mod vendor;
 mod version;
 
 use wharf_ops::Result;
@@ -69,6 +70,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Test(args)) => test::test(&args, session),
         Some(Command::Tree(args)) => tree::run(&args, session),
         Some(Command::Update(args)) => update::update(&args, session),
+        Some(Command::Vendor(args)) => vendor::vendor(&args, session),
         Some(Command::External(words)) => crate::external::run(&words, session),
     }
 }
