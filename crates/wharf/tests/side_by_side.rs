@@ -9,7 +9,12 @@ fn check(name: &str) {
     fixtures::publish(&world);
     let fixture = Fixture::named(name);
     let project = fixture.write(&world);
-    let commands = [(fixture.build, &Part::ALL[..])];
+    let commands = [
+        ("generate-lockfile", &[Part::Status, Part::Lockfile][..]),
+        ("metadata --format-version 1", &[Part::Status, Part::Stdout]),
+        ("tree --edges all --target all", &[Part::Status, Part::Stdout]),
+        (fixture.build, &Part::ALL),
+    ];
     let told: String = commands
         .iter()
         .filter_map(|(command, parts)| {
