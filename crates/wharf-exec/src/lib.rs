@@ -8,6 +8,7 @@
 
 mod coordinator;
 mod event;
+mod generation;
 mod graph;
 mod look;
 mod lookup;

@@ -1,7 +1,7 @@
 //! Finding the result of an action instead of running it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_base::digest::Digest;
@@ -9,11 +9,13 @@ use wharf_base::fs;
 use wharf_base::lock::{self, Lock, Mode};
 
 use crate::event::{Change, Failure, Outcome};
+use crate::generation;
 use crate::graph::{ActionId, Stage};
 use crate::record::{self, Record};
 use crate::shop::Shop;
 use crate::step::{Made, MadeOutput, Output, Step, TreeOutput};
 use crate::store::{Blob, Entry, base_keys, incremental_key, is_executable};
+use crate::tree::Manifest;
 
 /// What a lookup says.
 pub(crate) enum Verdict {
@@ -135,7 +137,10 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
         }
     }
     let tree = match (&step.tree, &entry.tree) {
-        (Some(tree), Some(kept)) if !kept.0.is_at(&tree.path, &shop.signatures) => Some((tree, kept)),
+        (Some(tree), Some(kept)) => {
+            let Some(path) = generation::path_of(tree, entry.generation) else { return Ok(None) };
+            (!kept.0.is_at(&path, &shop.signatures)).then_some((tree, path, kept))
+        }
         (Some(_), None) => return Ok(None),
         _ => None,
     };
@@ -147,11 +152,9 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
     let Some(sources) = missing.into_iter().map(whole).collect::<Option<Vec<(_, &Blob, PathBuf)>>>() else {
         return Ok(None);
     };
-    if let Some((tree, kept)) = tree {
-        let (_lock, _) = lock_tree(tree)?;
-        if !kept.0.is_at(&tree.path, &shop.signatures)
-            && shop.store.restore_tree(kept, &tree.path, fresh)?.is_none()
-        {
+    if let Some((tree, path, kept)) = tree {
+        let (_lock, _) = lock_tree(&path)?;
+        if !restore_tree(shop, (tree, entry.generation), &path, kept, fresh)? {
             return Ok(None);
         }
     }
@@ -162,6 +165,29 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
         confirm(shop, key, entry)?;
     }
     Ok(Some(Outcome::Restored))
+}
+
+/// Puts a tree back. A chosen directory may have been given to another content since: that one stays.
+fn restore_tree(
+    shop: &Shop<'_>,
+    (tree, number): (&TreeOutput, Option<u32>),
+    path: &Path,
+    kept: &(Manifest, Vec<Blob>),
+    fresh: bool,
+) -> fs::Result<bool> {
+    let content = kept.0.digest();
+    if let (TreeOutput::Chosen { root, .. }, Some(number)) = (tree, number) {
+        if generation::marked(root, number)?.is_some_and(|marked| marked != content.to_hex()) {
+            return Ok(false);
+        }
+        let whole =
+            kept.0.is_at(path, &shop.signatures) || shop.store.restore_tree(kept, path, fresh)?.is_some();
+        if whole {
+            generation::mark(root, number, content)?;
+        }
+        return Ok(whole);
+    }
+    Ok(kept.0.is_at(path, &shop.signatures) || shop.store.restore_tree(kept, path, fresh)?.is_some())
 }
 
 /// Notes that the contents of an entry, all of them, are whole in this boot.
@@ -196,11 +222,11 @@ fn is_in_place(shop: &Shop<'_>, path: &PathBuf, blob: &Blob, fresh: bool) -> boo
 }
 
 /// Takes hold of a tree that is to be filled; the flag says whether somebody else had it.
-pub(crate) fn lock_tree(tree: &TreeOutput) -> fs::Result<(Lock, bool)> {
-    let mut name = tree.path.file_name().unwrap_or_default().to_owned();
+pub(crate) fn lock_tree(path: &Path) -> fs::Result<(Lock, bool)> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".lock");
     let mut waited = false;
-    let lock = lock::acquire(&tree.path.with_file_name(name), Mode::Exclusive, || waited = true)?;
+    let lock = lock::acquire(&path.with_file_name(name), Mode::Exclusive, || waited = true)?;
     Ok((lock, waited))
 }
 
@@ -215,6 +241,7 @@ fn made(step: &Step, entry: Entry) -> Made {
         stage: Stage::Whole,
         outputs,
         tree: entry.tree.as_ref().map(|(manifest, _)| manifest.digest()),
+        tree_path: step.tree.as_ref().and_then(|tree| generation::path_of(tree, entry.generation)),
         stdout: entry.stdout.map(Arc::from),
         lines: entry.lines.into(),
         took: entry.took,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
@@ -14,13 +14,14 @@ use wharf_base::{fs, process};
 
 use crate::coordinator::Message;
 use crate::event::{Failure, Outcome};
+use crate::generation;
 use crate::graph::{ActionId, Stage};
 use crate::look::{self, Sight};
 use crate::lookup::{self, Pending, made_output};
 use crate::record::Record;
 use crate::shop::Shop;
 use crate::signatures::Stamp;
-use crate::step::{KeptLine, LineRole, Made, Output, RunOutput, Step, Stream};
+use crate::step::{KeptLine, LineRole, Made, Output, RunOutput, Step, Stream, TreeOutput};
 use crate::store::{Blob, Entry};
 use crate::sys;
 use crate::tree::Manifest;
@@ -36,6 +37,9 @@ pub(crate) struct Runner<'a> {
     stdout: Vec<u8>,
     /// The early outputs that were laid, and what was seen of them then.
     early: BTreeMap<String, (Digest, Stamp)>,
+    /// The directory to fill, and its number if it was chosen.
+    tree: Option<PathBuf>,
+    number: Option<u32>,
     trouble: Option<Failure>,
 }
 
@@ -45,7 +49,8 @@ struct Product {
     stdout: Option<String>,
     took: Duration,
     outputs: Vec<(String, Digest, u64)>,
-    tree: Option<Manifest>,
+    tree: Option<(Manifest, PathBuf)>,
+    generation: Option<u32>,
 }
 
 /// Runs a command to its end. Its outputs are in place when this returns well.
@@ -55,16 +60,25 @@ pub(crate) fn run_action(
     mut pending: Pending,
     sender: &Sender<Message>,
 ) -> Result<(Outcome, Arc<Made>), Failure> {
+    let mut claim = None;
     let _tree_lock = match &pending.step.tree {
-        Some(tree) => {
-            let (lock, waited) = lookup::lock_tree(tree)?;
+        Some(TreeOutput::Chosen { root, variable, .. }) => {
+            let claimed = generation::claim(root)?;
+            let path =
+                pending.step.tree.as_ref().and_then(|tree| generation::path_of(tree, Some(claimed.number)));
+            pending.step.command.env.set(variable.clone(), path.unwrap_or_default());
+            claim = Some(claimed);
+            None
+        }
+        Some(TreeOutput::At(path)) => {
+            let (lock, waited) = lookup::lock_tree(path)?;
             if waited && pending.step.cacheable {
                 // Another process has just filled the tree, likely with what is wanted, and may be using it.
                 drop(lock);
                 if let Some(found) = lookup::find(shop, action, &pending.step)? {
                     return Ok(found);
                 }
-                Some(lookup::lock_tree(tree)?.0)
+                Some(lookup::lock_tree(path)?.0)
             } else {
                 Some(lock)
             }
@@ -74,9 +88,11 @@ pub(crate) fn run_action(
     let scratch = shop.scratch.make()?;
     let started = Stamp::of(&fs::metadata(scratch.path())?).latest();
     let why = mem::take(&mut pending.why);
-    if let Some(tree) = &pending.step.tree {
-        fs::remove_any(&tree.path)?;
-        fs::create_dir_all(&tree.path)?;
+    let number = claim.as_ref().map(|claim| claim.number);
+    let tree_path = pending.step.tree.as_ref().and_then(|tree| generation::path_of(tree, number));
+    if let Some(path) = &tree_path {
+        fs::remove_any(path)?;
+        fs::create_dir_all(path)?;
     }
     let mut more: &[_] = &[];
     if let Some(form) = pending.step.incremental.as_ref().filter(|_| pending.incremental) {
@@ -97,6 +113,8 @@ pub(crate) fn run_action(
         lines: Vec::new(),
         stdout: Vec::new(),
         early: BTreeMap::new(),
+        tree: tree_path,
+        number,
         trouble: None,
     };
     let took = runner.run(&command)?;
@@ -209,6 +227,7 @@ impl Runner<'_> {
             stage: Stage::Early,
             outputs,
             tree: None,
+            tree_path: None,
             stdout: None,
             lines: Arc::from([]),
             took: Duration::ZERO,
@@ -230,8 +249,13 @@ impl Runner<'_> {
         let stdout = mem::take(&mut self.stdout);
         let stdout = step.capture_stdout.then(|| String::from_utf8_lossy(&stdout).into_owned());
         let lines = mem::take(&mut self.lines);
-        let sight = self.sight(started, stdout.as_deref(), &lines)?;
-        let mut product = Product { lines, stdout, took, outputs: Vec::new(), tree: None };
+        let mut product =
+            Product { lines, stdout, took, outputs: Vec::new(), tree: None, generation: self.number };
+        // First of all: from here on nobody must see a path that an older directory takes the place of.
+        if let (Some(tree), Some(path)) = (&step.tree, self.tree.take()) {
+            self.settle_tree(tree, path, &mut product)?;
+        }
+        let sight = self.sight(started, &product)?;
         let mut blobs = Vec::new();
         for output in &step.outputs {
             let file = self.scratch.join(&output.name);
@@ -253,28 +277,49 @@ impl Runner<'_> {
                 Err(error) => return Err(error.into()),
             }
         }
-        if let Some(tree) = &step.tree {
-            product.tree = Some(Manifest::scan(&tree.path, &shop.signatures)?);
-        }
         self.keep(sight, &product, blobs)?;
         let made = Arc::new(product.made(step));
         shop.slots[self.action.0].whole.set(Arc::clone(&made)).ok();
         Ok((Outcome::Ran, made))
     }
 
+    /// Sees what is in the tree now. Where its place was chosen, an older directory that holds the same takes its
+    /// place: paths that dependents hold stay what they were.
+    fn settle_tree(&self, tree: &TreeOutput, path: PathBuf, product: &mut Product) -> fs::Result<()> {
+        let signatures = &self.shop.signatures;
+        let manifest = Manifest::scan(&path, signatures)?;
+        let (TreeOutput::Chosen { root, .. }, Some(number)) = (tree, self.number) else {
+            product.tree = Some((manifest, path));
+            return Ok(());
+        };
+        let older = generation::same_as(tree, &manifest, number, signatures)?;
+        let place = older.and_then(|older| Some((older, generation::path_of(tree, Some(older))?)));
+        let Some((older, place)) = place else {
+            generation::mark(root, number, manifest.digest())?;
+            product.tree = Some((manifest, path));
+            return Ok(());
+        };
+        if let Some(stdout) = &mut product.stdout {
+            *stdout = stdout.replace(&*path.to_string_lossy(), &place.to_string_lossy());
+        }
+        fs::remove_any(&root.join(number.to_string()))?;
+        product.generation = Some(older);
+        product.tree = Some((manifest, place));
+        Ok(())
+    }
+
     /// What the command read; `None` if the result cannot be found again.
-    fn sight(
-        &self,
-        started: i64,
-        stdout: Option<&str>,
-        lines: &[KeptLine],
-    ) -> Result<Option<Sight>, Failure> {
+    fn sight(&self, started: i64, product: &Product) -> Result<Option<Sight>, Failure> {
         let step = &self.pending.step;
         if !step.cacheable {
             return Ok(None);
         }
-        let tree = step.tree.as_ref().map(|tree| tree.path.as_path());
-        let run = RunOutput { scratch: self.scratch, tree, stdout, lines };
+        let run = RunOutput {
+            scratch: self.scratch,
+            tree: product.tree.as_ref().map(|(_, path)| path.as_path()),
+            stdout: product.stdout.as_deref(),
+            lines: &product.lines,
+        };
         let observed = self.shop.director.observe(self.action, step, &run)?;
         match look::look_after_run(step, &observed, &self.shop.signatures, started) {
             Ok(sight) => Ok(Some(sight)),
@@ -335,17 +380,16 @@ impl Runner<'_> {
         };
         shop.records.write(shop.name(self.action), &record)?;
         let Some(sight) = sight else { return Ok(()) };
-        let tree = match (&step.tree, &product.tree) {
-            (Some(tree), Some(manifest)) => {
-                Some((manifest.clone(), shop.store.put_tree(manifest, &tree.path)?))
-            }
-            _ => None,
+        let tree = match &product.tree {
+            Some((manifest, path)) => Some((manifest.clone(), shop.store.put_tree(manifest, path)?)),
+            None => None,
         };
         let entry = Entry {
             boot: shop.store.boot(),
             sight,
             outputs,
             tree,
+            generation: product.generation,
             stdout: product.stdout.clone(),
             lines: product.lines.clone(),
             took: product.took,
@@ -359,7 +403,8 @@ impl Runner<'_> {
 
 impl Product {
     fn made(self, step: &Step) -> Made {
-        let Product { lines, stdout, took, outputs, tree } = self;
+        let Product { lines, stdout, took, outputs, tree, generation: _ } = self;
+        let (tree, tree_path) = tree.unzip();
         let find = |name: &str| step.outputs.iter().find(|output| output.name == name);
         let outputs = outputs
             .into_iter()
@@ -370,6 +415,7 @@ impl Product {
             stage: Stage::Whole,
             outputs,
             tree: tree.map(|tree| tree.digest()),
+            tree_path,
             stdout: stdout.map(Arc::from),
             lines: lines.into(),
             took,

@@ -228,11 +228,22 @@ pub enum Place {
     Copy,
 }
 
-/// A directory that a command fills in place, because its path becomes part of what is made.
+/// A directory that a command fills in place, because its path becomes part of what is made. Emptied before the run;
+/// nobody else writes to it meanwhile.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TreeOutput {
-    /// The directory. Emptied before the run; nobody else writes to it meanwhile.
-    pub path: PathBuf,
+pub enum TreeOutput {
+    /// This directory, whatever is made.
+    At(PathBuf),
+    /// `<root>/<generation>/<below>`: each content has a directory of its own, which never changes once it is whole,
+    /// so that builds of several projects can read different ones at once. Equal contents share the older directory.
+    Chosen {
+        /// What all generations have in common.
+        root: PathBuf,
+        /// The rest of the path, whose shape commands may know.
+        below: PathBuf,
+        /// The variable that tells the command its directory.
+        variable: OsString,
+    },
 }
 
 /// The form of a command that keeps state between runs. It is an entry of its own: the results differ.
@@ -312,6 +323,8 @@ pub struct Made {
     pub outputs: BTreeMap<String, MadeOutput>,
     /// The digest of all that is in the tree output.
     pub tree: Option<Digest>,
+    /// Where the tree output is.
+    pub tree_path: Option<PathBuf>,
     /// The captured standard output.
     pub stdout: Option<Arc<str>>,
     /// The lines of role [`LineRole::Keep`].

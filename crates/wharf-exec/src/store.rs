@@ -18,7 +18,7 @@ use crate::signatures::Stamp;
 use crate::step::{KeptLine, Step, Undeclared};
 use crate::tree::{Manifest, Node};
 
-const MAGIC: &[u8] = b"wharf entries 1\n";
+const MAGIC: &[u8] = b"wharf entries 2\n";
 
 /// How many results are kept under one key: one for each set of sources seen lately.
 const ENTRIES: usize = 16;
@@ -49,6 +49,8 @@ pub(crate) struct Entry {
     pub sight: Sight,
     pub outputs: Vec<(String, Blob)>,
     pub tree: Option<(Manifest, Vec<Blob>)>,
+    /// Which directory holds the tree, where that is chosen.
+    pub generation: Option<u32>,
     pub stdout: Option<String>,
     pub lines: Vec<KeptLine>,
     pub took: Duration,
@@ -305,6 +307,7 @@ mod tests {
             sight: Sight { paths: vec![seen], ..Sight::default() },
             outputs: Vec::new(),
             tree: None,
+            generation: None,
             stdout: None,
             lines: Vec::new(),
             took: Duration::ZERO,

@@ -210,6 +210,63 @@ fn tree_user() -> Vec<Spec> {
     vec![maker.reads("source"), user]
 }
 
+/// A maker whose tree has a directory for each content, and a user that holds the directory's path.
+fn chosen_tree_user() -> Vec<Spec> {
+    let mut maker = Spec::new("gen", "head -n 1 source > $TREE/code; echo flag=$TREE");
+    (maker.chosen, maker.capture) = (true, true);
+    let user = Spec::new("use", "echo $GENERATED > $OUT/use; cat $GENERATED/code >> $OUT/use");
+    vec![maker.reads("source"), user.output("use", Place::Link).after(0)]
+}
+
+#[test]
+fn each_content_has_a_directory() {
+    let world = World::new();
+    let made = |number: u32, content: &str| {
+        let path = world.path(&format!("trees/{number}/build/out"));
+        assert_eq!(world.text("use"), format!("{}\n{content}\n", path.display()));
+        assert_eq!(std::fs::read_to_string(path.join("code")).unwrap(), format!("{content}\n"));
+    };
+    world.write("source", "one\n");
+    assert_eq!(world.run(&chosen_tree_user()).outcomes(), "gen:ran use:ran");
+    made(1, "one");
+    world.write("source", "two\n");
+    assert_eq!(world.run(&chosen_tree_user()).outcomes(), "gen:ran use:ran");
+    made(2, "two");
+    // Nothing was written over, so going back finds everything as it was.
+    world.write("source", "one\n");
+    assert_eq!(world.run(&chosen_tree_user()).outcomes(), "gen:fresh use:restored");
+    made(1, "one");
+}
+
+#[test]
+fn equal_contents_share_the_older_directory() {
+    let world = World::new();
+    world.write("source", "one\n");
+    world.run(&chosen_tree_user());
+    world.write("source", "one\nand what does not count");
+    let again = world.run(&chosen_tree_user());
+    assert_eq!(again.outcomes(), "gen:ran use:fresh");
+    let stdout = again.summary.made(wharf_exec::ActionId(0)).unwrap().stdout.clone().unwrap();
+    assert_eq!(&*stdout, format!("flag={}\n", world.path("trees/1/build/out").display()));
+    assert!(!world.path("trees/2").exists());
+}
+
+#[test]
+fn a_chosen_directory_comes_back_where_it_was() {
+    let world = World::new();
+    world.write("source", "one\n");
+    world.run(&chosen_tree_user());
+    std::fs::remove_dir_all(world.path("trees")).unwrap();
+    assert_eq!(world.run(&chosen_tree_user()).outcomes(), "gen:restored use:fresh");
+    // Another content has taken the place: it stays, and the first is made again elsewhere.
+    std::fs::remove_dir_all(world.path("trees")).unwrap();
+    world.write("source", "two\n");
+    assert_eq!(world.run(&chosen_tree_user()).outcomes(), "gen:ran use:ran");
+    world.write("source", "one\n");
+    assert_eq!(world.run(&chosen_tree_user()).outcomes(), "gen:ran use:ran");
+    assert_eq!(std::fs::read_to_string(world.path("trees/1/build/out/code")).unwrap(), "two\n");
+}
+
 #[test]
 fn trees_come_back() {
     let world = World::new();

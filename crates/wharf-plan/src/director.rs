@@ -135,6 +135,11 @@ impl Plan {
         package_variables(&mut variables, &unit.package, &self.settings);
         self.set_library_path(id, vec![self.layout.deps(&CompileKind::Host)], done, &mut variables)?;
         variables.configured(&self.settings);
+        // What the script's run made says where it is.
+        let script = match self.script_run(id) {
+            Some(run) => Some(self.script_of(run, done)?),
+            None => None,
+        };
         if let Some(out_dir) = self.out_dir(id) {
             variables.set("OUT_DIR", out_dir);
         }
@@ -145,8 +150,7 @@ impl Plan {
         if unit.target.is_test() || unit.target.is_bench() {
             variables.set("CARGO_TARGET_TMPDIR", self.layout.tmp(&unit.kind));
         }
-        if let Some(run) = self.script_run(id) {
-            let output = self.script_of(run, done)?;
+        if let Some(output) = script {
             self.script_cfgs(&output, args);
             for (name, value) in &output.env {
                 variables.set(name, value);
@@ -412,7 +416,7 @@ impl Plan {
             inputs,
             command: Command { program: program.into(), args: Vec::new(), env: variables.env, cwd },
             outputs: Vec::new(),
-            tree: Some(TreeOutput { path: self.layout.out_dir(unit, hash) }),
+            tree: Some(self.layout.out_dir(unit, hash)),
             capture_stdout: true,
             incremental: None,
             cacheable: true,
@@ -460,7 +464,7 @@ impl Plan {
                 cwd,
             },
             outputs: Vec::new(),
-            tree: Some(TreeOutput { path: self.layout.doc(&unit.kind).join(unit.target.crate_name()) }),
+            tree: Some(TreeOutput::At(self.layout.doc(&unit.kind).join(unit.target.crate_name()))),
             capture_stdout: false,
             incremental: None,
             cacheable: true,

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use wharf_base::digest::{Digest, Hasher};
 use wharf_base::process::Environment;
 use wharf_core::{Cfg, Package};
+use wharf_exec::TreeOutput;
 
 use crate::closure::Reach;
 use crate::files::{Layout, program_path};
@@ -170,7 +171,10 @@ pub(crate) fn run_variables(
     package_variables(&mut variables, &unit.package, settings);
     variables.configured(settings);
     let info = toolchain.info(&unit.kind);
-    variables.set("OUT_DIR", layout.out_dir(unit, hash));
+    // Where the place is chosen by what is made, the executor tells it.
+    if let TreeOutput::At(path) = layout.out_dir(unit, hash) {
+        variables.set("OUT_DIR", path);
+    }
     // How many jobs run changes how fast a script is, not what it makes.
     variables.set_unkeyed("NUM_JOBS", settings.jobs.to_string());
     variables.set("TARGET", toolchain.triple(&unit.kind));

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wharf_core::{CrateType, PackageId};
+use wharf_exec::TreeOutput;
 
 use crate::error::PlanError;
 use crate::hash::UnitHash;
@@ -74,18 +75,21 @@ impl Layout {
         self.build(&CompileKind::Host).join(directory_name(unit.id(), hash))
     }
 
-    /// The value of `OUT_DIR` for a build script's run.
+    /// Where a build script's run puts things: the value of `OUT_DIR`.
     ///
-    /// The value is chosen so that what is made of an immutable package does not depend on the checkout that asked
-    /// for it; only path packages, whose sources are edited, keep theirs in `target/`. The ancestors look the same
-    /// either way, since some scripts walk up from it.
-    pub(crate) fn out_dir(&self, unit: &Unit, hash: &UnitHash) -> PathBuf {
-        let build = if unit.is_local() {
-            self.build(&unit.kind)
-        } else {
-            self.wharf_home.join("out").join(&self.dir_name).join("build")
-        };
-        build.join(directory_name(unit.id(), hash)).join("out")
+    /// For an immutable package it does not depend on the checkout that asked for it, and each content that the script
+    /// makes has a directory of its own; path packages, whose sources are edited, keep theirs in `target/`. The
+    /// ancestors look the same either way, since some scripts walk up from it.
+    pub(crate) fn out_dir(&self, unit: &Unit, hash: &UnitHash) -> TreeOutput {
+        let name = directory_name(unit.id(), hash);
+        if unit.is_local() {
+            return TreeOutput::At(self.build(&unit.kind).join(name).join("out"));
+        }
+        TreeOutput::Chosen {
+            root: self.wharf_home.join("out").join(&name),
+            below: Path::new(&self.dir_name).join("build").join(name).join("out"),
+            variable: "OUT_DIR".into(),
+        }
     }
 
     /// Where the compiler's output of a unit ends up.

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use wharf_base::digest::Digest;
 use wharf_core::PackageId;
-use wharf_exec::{Action, ActionId, Done, Graph, Need, Stage, StepError};
+use wharf_exec::{Action, ActionId, Done, Graph, Need, Stage, StepError, TreeOutput};
 
 use crate::closure::{Reach, order, reach};
 use crate::collide::collisions;
@@ -47,6 +47,8 @@ pub struct Plan {
     pub(crate) checksums: BTreeMap<PackageId, String>,
     /// What each build script said, once it is known.
     pub(crate) scripts: Vec<OnceLock<Arc<ScriptOutput>>>,
+    /// Where each build script's `OUT_DIR` is, once it is known: for immutable packages it is chosen by what is made.
+    pub(crate) out_dirs: Vec<OnceLock<PathBuf>>,
     /// The digest of the user's environment.
     pub(crate) environment: OnceLock<Digest>,
 }
@@ -91,6 +93,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     let mut plan = Plan {
         reach: reach(&units, &order),
         environment: OnceLock::new(),
+        out_dirs: units.iter().map(|_| OnceLock::new()).collect(),
         scripts: units.iter().map(|_| OnceLock::new()).collect(),
         outputs: files,
         graph: Graph::default(),
@@ -258,10 +261,13 @@ impl Plan {
         unit.dependencies.iter().map(|edge| edge.unit).find(|below| is_own(self.unit(*below)))
     }
 
-    /// The value of `OUT_DIR` for a unit, if its package has a build script that runs.
+    /// The value of `OUT_DIR` for a unit, if its package has a build script that has run.
     pub fn out_dir(&self, id: UnitId) -> Option<PathBuf> {
         let run = self.script_run(id)?;
-        Some(self.layout.out_dir(self.unit(run), &self.hashes[run.0]))
+        match self.layout.out_dir(self.unit(run), &self.hashes[run.0]) {
+            TreeOutput::At(path) => Some(path),
+            TreeOutput::Chosen { .. } => self.out_dirs[run.0].get().cloned(),
+        }
     }
 
     /// What stands in for a build script, if configuration says so.
@@ -296,14 +302,21 @@ impl Plan {
 
     /// What a finished run said.
     pub(crate) fn script_of(&self, run: UnitId, done: &Done<'_>) -> Result<Arc<ScriptOutput>, StepError> {
-        if let Some(known) = self.scripts[run.0].get() {
+        if let Some(known) = self.scripts[run.0].get()
+            && (self.out_dirs[run.0].get().is_some() || self.actions[run.0].is_none())
+        {
             return Ok(Arc::clone(known));
         }
         let Some(action) = self.actions[run.0] else {
             let output = Arc::new(self.override_of(run).cloned().unwrap_or_default());
             return Ok(Arc::clone(self.scripts[run.0].get_or_init(|| output)));
         };
-        let stdout = done.get(action).and_then(|made| made.stdout.clone()).unwrap_or_default();
+        let made = done.get(action);
+        if let Some(path) = made.and_then(|made| made.tree_path.clone()) {
+            // Whoever comes second says the same.
+            self.out_dirs[run.0].set(path).ok();
+        }
+        let stdout = made.and_then(|made| made.stdout.clone()).unwrap_or_default();
         self.script_output(run, &stdout).map_err(StepError::new)
     }
 

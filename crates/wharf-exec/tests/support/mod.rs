@@ -28,6 +28,8 @@ pub struct Spec {
     pub must_exist: Vec<&'static str>,
     pub env: Vec<&'static str>,
     pub tree: bool,
+    /// The tree's directory is chosen by its content.
+    pub chosen: bool,
     pub capture: bool,
     pub incremental: bool,
     pub always: bool,
@@ -89,6 +91,7 @@ impl Director for Scripts<'_> {
         let mut recipe = Recipe::new();
         recipe.push("script", &spec.script);
         let mut inputs = Vec::new();
+        let mut trees: Vec<PathBuf> = Vec::new();
         for (need, stage) in &spec.needs {
             let made = done.get(ActionId(*need)).ok_or_else(|| StepError::new("a need is not met"))?;
             for (name, output) in &made.outputs {
@@ -97,6 +100,10 @@ impl Director for Scripts<'_> {
                     inputs.push(Input { name: name.clone(), digest: output.digest });
                 }
             }
+            if let Some(path) = &made.tree_path {
+                recipe.push("tree", path.to_string_lossy());
+                trees.push(path.clone());
+            }
             inputs.extend(made.tree.map(|digest| Input { name: "tree".into(), digest }));
             if let Some(stdout) = &made.stdout {
                 recipe.push("stdout", &**stdout);
@@ -104,9 +111,16 @@ impl Director for Scripts<'_> {
         }
         let mut env = Environment::exactly(Arc::clone(&self.env));
         env.set("WORLD", self.root).set("TARGET", self.target);
-        let tree = spec.tree.then(|| TreeOutput { path: self.target.join(spec.name) });
-        if let Some(tree) = &tree {
-            env.set("TREE", &tree.path);
+        if let Some(path) = trees.first() {
+            env.set("GENERATED", path);
+        }
+        let mut tree = spec.tree.then(|| TreeOutput::At(self.target.join(spec.name)));
+        if spec.chosen {
+            let (root, below) = (self.root.join("trees"), PathBuf::from("build/out"));
+            tree = Some(TreeOutput::Chosen { root, below, variable: "TREE".into() });
+        }
+        if let Some(TreeOutput::At(path)) = &tree {
+            env.set("TREE", path);
         }
         let mut outputs = spec.outputs.clone();
         for dest in outputs.iter_mut().flat_map(|output| &mut output.dests) {

@@ -154,7 +154,7 @@ impl<'p> Reporter<'p> {
 
     fn script_executed(&self, id: UnitId, unit: &Unit, made: &Made) {
         let Ok(output) = self.plan.script_output(id, made.stdout.as_deref().unwrap_or("")) else { return };
-        let Some(out_dir) = self.plan.out_dir(id) else { return };
+        let Some(out_dir) = made.tree_path.clone().or_else(|| self.plan.out_dir(id)) else { return };
         let paths: Vec<String> = output.library_paths.iter().map(|path| path.display().to_string()).collect();
         let message = Message::BuildScriptExecuted(BuildScriptExecuted {
             package_id: unit.id().to_spec(),
