@@ -152,10 +152,11 @@ pub fn run(
         Some(inherited) => inherited.clone(),
         None => Jobserver::new(request.run.jobs).context(|| "cannot make a jobserver".to_owned())?,
     };
-    let target_dir = workspace.target_dir();
-    mark_as_cache(target_dir)?;
+    let build_dir = &request.settings.build_dir;
+    mark_as_cache(workspace.target_dir())?;
+    mark_as_cache(build_dir)?;
     let _locks = lock_directories(prepared, request, waiting)?;
-    let options = Options { state: target_dir.join(".wharf"), jobserver, keep_going: request.run.keep_going };
+    let options = Options { state: build_dir.join(".wharf"), jobserver, keep_going: request.run.keep_going };
     let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?;
     if summary.is_success() {
         write_dep_info(prepared, request, &summary)?;
@@ -185,7 +186,10 @@ fn lock_directories(
     let layout = prepared.plan.layout();
     let mut kinds: Vec<&CompileKind> = vec![&CompileKind::Host];
     kinds.extend(&request.scope.kinds);
-    let mut dirs: Vec<_> = kinds.into_iter().map(|kind| layout.dest(kind)).collect();
+    let mut dirs: Vec<_> = kinds.iter().map(|kind| layout.build_dest(kind)).collect();
+    if layout.has_finals() {
+        dirs.extend(kinds.iter().map(|kind| layout.dest(kind)));
+    }
     dirs.sort();
     dirs.dedup();
     let mut locks = Vec::new();

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_base::digest::Hasher;
 use wharf_core::CrateType;
 use wharf_plan::{Diagnostics, IncrementalPolicy, Settings};
 
-use crate::config::Config;
+use crate::config::{Config, TemplateRoots};
 use crate::failure::Result;
 use crate::workspace::{Places, Workspace};
 
@@ -40,6 +41,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
     Ok(Settings {
         workspace_root: workspace.root().to_owned(),
         target_dir: workspace.target_dir().to_owned(),
+        build_dir: build_dir(config, workspace)?,
         wharf_home,
         cargo: flags.cargo,
         jobs: flags.jobs,
@@ -59,6 +61,24 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         artifact_dir: flags.artifact_dir,
         costs: Arc::new(BTreeMap::new()),
     })
+}
+
+/// Where intermediates of a workspace go: `build.build-dir`, else its target directory.
+pub fn build_dir(config: &Config, workspace: &Workspace) -> Result<PathBuf> {
+    let real = workspace.root_manifest().canonicalize();
+    let manifest = real.unwrap_or_else(|_| workspace.root_manifest().to_owned());
+    let mut hasher = Hasher::for_purpose("workspace path 1");
+    hasher.value(manifest.as_os_str().as_encoded_bytes());
+    let hash = hasher.finish().short();
+    // Two levels, so that no directory gets too many entries.
+    let (first, rest) = hash.split_at(2);
+    let roots = TemplateRoots {
+        workspace_root: workspace.root(),
+        cargo_cache_home: config.cargo_home(),
+        workspace_path_hash: &format!("{first}/{rest}"),
+    };
+    let configured = config.build()?.build_dir(config.cwd(), &roots)?;
+    Ok(configured.unwrap_or_else(|| workspace.target_dir().to_owned()))
 }
 
 /// `CARGO_INCREMENTAL`, else `build.incremental`.

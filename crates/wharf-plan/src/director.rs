@@ -490,7 +490,7 @@ impl Plan {
         let root = unit.package.root();
         TreeWatch {
             root: root.to_owned(),
-            skip: vec![self.settings.target_dir.clone(), root.join(".git"), root.join("target")],
+            skip: vec![self.settings.target_dir.clone(), self.settings.build_dir.clone(), root.join(".git"), root.join("target")],
             skip_holding: Some("Cargo.toml".to_owned()),
         }
     }

@@ -246,10 +246,10 @@ pub(crate) fn own_directories<'a>(
     layout: &Layout,
     settings: &Settings,
 ) -> Vec<PathBuf> {
-    let (ours, scripts) = (layout.dest(kind), settings.wharf_home.join("out"));
+    let ours = [layout.dest(kind), layout.build_dest(kind), settings.wharf_home.join("out")];
     paths
         .map(|path| search_directory(path))
-        .filter(|path| path.starts_with(&ours) || path.starts_with(&scripts))
+        .filter(|path| ours.iter().any(|dir| path.starts_with(dir)))
         .map(Path::to_owned)
         .collect()
 }

@@ -14,25 +14,37 @@ use crate::unit::{Flavor, Mode, OutputFile, Unit, has_crate_type};
 #[derive(Clone, Debug)]
 pub struct Layout {
     target_dir: PathBuf,
+    build_dir: PathBuf,
     wharf_home: PathBuf,
     dir_name: String,
+    has_finals: bool,
 }
 
 impl Layout {
-    pub(crate) fn new(settings: &Settings, dir_name: &str) -> Self {
+    /// `has_finals` is false for a check: it leaves nothing for people, so nothing of it goes to `target/`.
+    pub(crate) fn new(settings: &Settings, dir_name: &str, has_finals: bool) -> Self {
         Self {
             target_dir: settings.target_dir.clone(),
+            build_dir: settings.build_dir.clone(),
             wharf_home: settings.wharf_home.clone(),
             dir_name: dir_name.to_owned(),
+            has_finals,
         }
+    }
+
+    /// Whether finals are laid down.
+    pub fn has_finals(&self) -> bool {
+        self.has_finals
     }
 
     /// `target/` for the host, `target/<triple>/` for what was asked for with `--target`.
     pub fn root(&self, kind: &CompileKind) -> PathBuf {
-        match kind {
-            CompileKind::Host => self.target_dir.clone(),
-            CompileKind::Target(target) => self.target_dir.join(target.short_name()),
-        }
+        below(&self.target_dir, kind)
+    }
+
+    /// The same in the directory of intermediates (`build.build-dir`).
+    pub fn build_root(&self, kind: &CompileKind) -> PathBuf {
+        below(&self.build_dir, kind)
     }
 
     /// `…/<profile>`: where finals lie.
@@ -40,24 +52,29 @@ impl Layout {
         self.root(kind).join(&self.dir_name)
     }
 
-    /// `…/<profile>/deps`
-    pub fn deps(&self, kind: &CompileKind) -> PathBuf {
-        self.dest(kind).join("deps")
+    /// `…/<profile>` of intermediates.
+    pub fn build_dest(&self, kind: &CompileKind) -> PathBuf {
+        self.build_root(kind).join(&self.dir_name)
     }
 
-    /// `…/<profile>/examples`
+    /// `…/<profile>/deps`
+    pub fn deps(&self, kind: &CompileKind) -> PathBuf {
+        self.build_dest(kind).join("deps")
+    }
+
+    /// `…/<profile>/examples`: where finals of examples lie.
     pub fn examples(&self, kind: &CompileKind) -> PathBuf {
         self.dest(kind).join("examples")
     }
 
     /// `…/<profile>/build`
     pub fn build(&self, kind: &CompileKind) -> PathBuf {
-        self.dest(kind).join("build")
+        self.build_dest(kind).join("build")
     }
 
     /// `…/<profile>/incremental`
     pub fn incremental(&self, kind: &CompileKind) -> PathBuf {
-        self.dest(kind).join("incremental")
+        self.build_dest(kind).join("incremental")
     }
 
     /// `…/doc`
@@ -67,7 +84,7 @@ impl Layout {
 
     /// `…/tmp`: the value of `CARGO_TARGET_TMPDIR`.
     pub fn tmp(&self, kind: &CompileKind) -> PathBuf {
-        self.root(kind).join("tmp")
+        self.build_root(kind).join("tmp")
     }
 
     /// The directory of a compiled build script: always on the host's side.
@@ -97,9 +114,16 @@ impl Layout {
         match unit.mode {
             Mode::Doc | Mode::Doctest => self.doc(&unit.kind),
             _ if unit.target.is_custom_build() => self.script(unit, hash),
-            _ if unit.target.is_example() => self.examples(&unit.kind),
+            _ if unit.target.is_example() => self.build_dest(&unit.kind).join("examples"),
             _ => self.deps(&unit.kind),
         }
+    }
+}
+
+fn below(root: &Path, kind: &CompileKind) -> PathBuf {
+    match kind {
+        CompileKind::Host => root.to_owned(),
+        CompileKind::Target(target) => root.join(target.short_name()),
     }
 }
 
@@ -159,6 +183,7 @@ pub(crate) fn outputs(
         };
         let is_uplifted = unit.mode == Mode::Build
             && flavor != Flavor::Rmeta
+            && (layout.has_finals || unit.target.is_custom_build())
             && (unit.target.is_bin()
                 || unit.target.is_custom_build()
                 || crate_type == Some(CrateType::Dylib)

@@ -48,7 +48,6 @@ pub(crate) fn hashes(
         };
         let metadata = with_dependencies(|hash| &hash.metadata).finish().short();
         let mut id = with_dependencies(|hash| &hash.id);
-        id.value(&toolchain.content_id);
         let flags = if unit.mode == Mode::Doc { &unit.rustdocflags } else { &unit.rustflags };
         for flags in [&unit.root_args[..], &flags[..]] {
             if !remaps_paths(flags) {
@@ -86,15 +85,28 @@ fn shared_part(unit: &Unit, lto: &Lto, toolchain: &Toolchain, settings: &Setting
     };
     hasher.value(&unit.target.name).value(unit.target.kind.names().join(","));
     hasher.value(unit.target.kind.description());
-    for line in toolchain.verbose_version.lines() {
-        if unit.kind.is_host() || !line.starts_with("host: ") {
-            hasher.value(line);
-        }
-    }
+    hash_version(&mut hasher, toolchain, unit.kind.is_host());
     if let (true, Some(wrapper)) = (unit.is_member, &toolchain.workspace_wrapper) {
         hasher.value(wrapper.file_name().unwrap_or_default().as_encoded_bytes());
     }
     hasher
+}
+
+/// Compilers of one unstable channel share names, or `target/` would grow with every night.
+fn hash_version(hasher: &mut Hasher, toolchain: &Toolchain, is_host: bool) {
+    let channel = toolchain.version.pre.as_str().split('.').next().unwrap_or_default();
+    if !channel.is_empty() {
+        hasher.value(channel);
+        if is_host {
+            hasher.value(&toolchain.host);
+        }
+        return;
+    }
+    for line in toolchain.verbose_version.lines() {
+        if is_host || !line.starts_with("host: ") {
+            hasher.value(line);
+        }
+    }
 }
 
 fn hash_package(hasher: &mut Hasher, id: &PackageId, settings: &Settings) {

@@ -77,7 +77,8 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     let order = order(&units)?;
     let lto = lto(&units, &roots);
     let hashes = hashes(&units, &order, &lto, request.toolchain, request.settings);
-    let layout = Layout::new(request.settings, request.profiles.dir_name());
+    let has_finals = !matches!(request.intent, Intent::Check { .. });
+    let layout = Layout::new(request.settings, request.profiles.dir_name(), has_finals);
     let mut files = Vec::with_capacity(units.len());
     for (index, unit) in units.iter().enumerate() {
         let is_root = roots.contains(&UnitId(index));

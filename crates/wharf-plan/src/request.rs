@@ -289,6 +289,8 @@ pub struct Settings {
     pub workspace_root: PathBuf,
     /// `target/`, absolute.
     pub target_dir: PathBuf,
+    /// Where intermediates go (`build.build-dir`), absolute; often the same.
+    pub build_dir: PathBuf,
     /// Where Wharf keeps its own state, absolute.
     pub wharf_home: PathBuf,
     /// The value of `CARGO`.

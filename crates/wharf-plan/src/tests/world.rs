@@ -173,6 +173,7 @@ impl World {
         Settings {
             workspace_root: self.root.clone(),
             target_dir: self.root.join("target"),
+            build_dir: self.root.join("target"),
             wharf_home: "/home/wharf".into(),
             cargo: "/bin/wharf".into(),
             jobs: 2,

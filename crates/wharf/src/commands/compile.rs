@@ -46,6 +46,9 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
         reporter.finish(summary.is_success(), &prepared.profile);
         summary
     };
+    if session.shell.is_broken() {
+        return Err(Failure::new("what the build had to tell could not be written: broken pipe"));
+    }
     if summary.is_success() {
         return Ok(Built { prepared, summary });
     }

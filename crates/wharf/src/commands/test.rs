@@ -28,12 +28,10 @@ pub fn test(args: &TestArgs, session: &Session) -> Result<()> {
             return Err(Failure::new("Can't skip running doc tests with --no-run"));
         }
         intent = Intent::Doctest;
-        targets = only_library();
-    } else if let Some(name) = &args.name
-        && !targets.is_specific()
-    {
-        // A filter is for tests: examples need not be built for it, nor doc tests be left out.
-        let _ = name;
+        targets = only(LibRule::Wanted, Names::Just(Vec::new()));
+    } else if args.name.is_some() && !targets.is_specific() {
+        // Who names a test wants no examples built, and no documentation tested.
+        targets = only(LibRule::IfAny, Names::All);
     }
     let typed = Typed {
         packages: settle::packages(&args.packages, &opened, session)?,
@@ -87,13 +85,13 @@ pub fn bench(args: &BenchArgs, session: &Session) -> Result<()> {
     runner.run(args.no_fail_fast)
 }
 
-fn only_library() -> TargetFilter {
+fn only(lib: LibRule, tests: Names) -> TargetFilter {
     TargetFilter::Only(Box::new(NamedTargets {
         all: false,
-        lib: LibRule::Wanted,
+        lib,
         bins: Names::Just(Vec::new()),
         examples: Names::Just(Vec::new()),
-        tests: Names::Just(Vec::new()),
+        tests,
         benches: Names::Just(Vec::new()),
     }))
 }

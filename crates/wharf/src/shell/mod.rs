@@ -71,6 +71,8 @@ mod style {
 pub struct Shell(Mutex<State>);
 
 struct State {
+    /// A write failed because its reader went away.
+    broken: bool,
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
     options: ShellOptions,
@@ -100,6 +102,7 @@ impl Shell {
         let told =
             drawn && config.term_integration.unwrap_or(options.shows_progress && io::stderr().is_terminal());
         Shell(Mutex::new(State {
+            broken: false,
             out: AutoStream::new(io::stdout(), out),
             err: AutoStream::new(io::stderr(), err),
             progress: ProgressLine::new(drawn, told, config.width),
@@ -130,6 +133,11 @@ impl Shell {
     pub fn unicode(&self) -> bool {
         let state = self.state();
         state.options.term.unicode.unwrap_or(state.options.is_unicode)
+    }
+
+    /// Whether anything was lost because the reader of standard output or standard error went away.
+    pub fn is_broken(&self) -> bool {
+        self.state().broken
     }
 
     /// The width of the terminal behind standard error, in columns.
@@ -231,8 +239,8 @@ impl Shell {
     pub fn out(&self, line: impl Display) {
         let mut state = self.state();
         state.clear();
-        let _ = writeln!(state.out, "{line}");
-        let _ = state.out.flush();
+        let written = writeln!(state.out, "{line}").and_then(|()| state.out.flush());
+        state.note(&written);
     }
 
     /// Text on standard output as it is, without the end of a line.
@@ -281,7 +289,12 @@ impl State {
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         self.clear();
         // Nothing can be told when standard error is gone.
-        let _ = writeln!(self.err, "{line}");
+        let written = writeln!(self.err, "{line}");
+        self.note(&written);
+    }
+
+    fn note(&mut self, written: &io::Result<()>) {
+        self.broken |= written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::BrokenPipe);
     }
 
     fn titled(&mut self, title: &str, message: &dyn Display, style: Style) {
