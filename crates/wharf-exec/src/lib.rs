@@ -35,3 +35,4 @@ pub use step::{
     Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,
 };
 pub use store::Store;
+pub use sys::new_session;

@@ -7,6 +7,13 @@ use std::process::{ChildStderr, ChildStdout};
 
 use crate::step::Stream;
 
+/// Makes this process the leader of a session and process group of its own, away from the terminal that started it;
+/// does nothing if it is one already.
+pub fn new_session() {
+    // SAFETY: `setsid` takes no arguments and touches no memory of this process.
+    unsafe { libc::setsid() };
+}
+
 /// How often a silent child's reader looks whether it should give up, in milliseconds.
 const PATIENCE: i32 = 100;
 

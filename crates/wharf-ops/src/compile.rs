@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use cargo_util_schemas::manifest::TomlProfile;
 use wharf_base::{fs, lock};
@@ -164,6 +165,35 @@ pub fn run(
     Ok(summary)
 }
 
+/// Keeps the page about how long a build took: under a name with the time, and under the name of the newest one.
+/// Returns the former.
+pub fn save_timings(workspace: &Workspace, page: &str) -> Result<PathBuf> {
+    let dir = workspace.target_dir().join("cargo-timings");
+    fs::create_dir_all(&dir)?;
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
+    let path = dir.join(format!("cargo-timing-{}.html", utc(now)));
+    fs::write_atomic(&path, page)?;
+    fs::write_atomic(&dir.join("cargo-timing.html"), page)?;
+    Ok(path)
+}
+
+/// `20260131T235959Z` from seconds since 1970. The calendar begins in March, so that the leap day comes last
+/// (Hinnant, "chrono-Compatible Low-Level Date Algorithms").
+fn utc(seconds: u64) -> String {
+    let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, day) = (days / 146_097, days % 146_097);
+    let year = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = match month {
+        0..10 => (year + era * 400, month + 3),
+        _ => (year + era * 400 + 1, month - 9),
+    };
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
 /// Tells backup programs that everything in here can be made again (<https://bford.info/cachedir/>).
 fn mark_as_cache(target_dir: &Path) -> Result<()> {
     let tag = target_dir.join("CACHEDIR.TAG");
@@ -213,4 +243,17 @@ fn write_dep_info(prepared: &Prepared, request: &CompileRequest, summary: &Summa
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_have_names() {
+        assert_eq!(utc(0), "19700101T000000Z");
+        assert_eq!(utc(951_782_399), "20000228T235959Z");
+        assert_eq!(utc(951_782_400), "20000229T000000Z");
+        assert_eq!(utc(1_798_761_599), "20261231T235959Z");
+    }
 }

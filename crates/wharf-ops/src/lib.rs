@@ -26,6 +26,7 @@ pub mod settings;
 mod suggest;
 pub mod toolchain;
 pub mod tree;
+pub mod unit_graph;
 pub mod update;
 pub mod vendor;
 pub mod workspace;

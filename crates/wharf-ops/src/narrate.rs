@@ -50,6 +50,13 @@ pub enum Note<'p> {
         /// Whether another unit has shown the same one in this build.
         duplicate: bool,
     },
+    /// The compiler knows of code that later ones will refuse.
+    FutureIncompat {
+        /// Its unit.
+        unit: &'p Unit,
+        /// The diagnostics as the compiler renders them, with colours.
+        reports: Vec<String>,
+    },
     /// The compiler wrote something else.
     Text {
         /// Its unit.
@@ -108,6 +115,16 @@ pub struct Diagnostic {
     pub level: String,
     #[serde(default)]
     children: Vec<Child>,
+}
+
+#[derive(Deserialize)]
+struct FutureReport {
+    future_incompat_report: Vec<FutureItem>,
+}
+
+#[derive(Deserialize)]
+struct FutureItem {
+    diagnostic: Diagnostic,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -277,6 +294,13 @@ impl<'p> Narrator<'p> {
         }
         if stream == Stream::Out || !line.starts_with('{') {
             sink(Note::Text { unit, stream, line });
+            return;
+        }
+        if line.contains("\"$message_type\":\"future_incompat\"")
+            && let Ok(FutureReport { future_incompat_report }) = serde_json::from_str(&line)
+        {
+            let reports = future_incompat_report.into_iter().filter_map(|item| item.diagnostic.rendered);
+            sink(Note::FutureIncompat { unit, reports: reports.collect() });
             return;
         }
         let diagnostic: Option<Diagnostic> = serde_json::from_str(&line).ok();

@@ -58,7 +58,11 @@ pub fn check_runnable(packages: &[std::sync::Arc<Package>], filter: &TargetFilte
 fn is_meant(target: &Target, filter: &TargetFilter) -> bool {
     let named = |names: &Names| match names {
         Names::All => true,
-        Names::Just(names) => names.contains(&target.name),
+        Names::Just(names) => names.iter().any(|name| match glob::Pattern::new(name) {
+            Ok(pattern) => pattern.matches(&target.name),
+            // What is wrong with it is told when the build is planned.
+            Err(_) => *name == target.name,
+        }),
     };
     match filter {
         TargetFilter::Default { .. } => target.is_bin(),

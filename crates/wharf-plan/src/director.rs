@@ -133,6 +133,10 @@ impl Plan {
         let mut variables = Variables::new(&self.settings);
         crate_variables(&mut variables, unit);
         package_variables(&mut variables, &unit.package, &self.settings);
+        if unit.mode != Mode::Doc && !self.loads_macros(id) {
+            // The compiler tells which variables the code reads; a macro could read any without a trace.
+            variables.key.clear();
+        }
         self.set_library_path(id, vec![self.layout.deps(&CompileKind::Host)], done, &mut variables)?;
         variables.configured(&self.settings);
         // What the script's run made says where it is.
@@ -295,6 +299,10 @@ impl Plan {
                 // Finals are the user's: strip and the like may write to them.
                 let how = if unit.target.is_custom_build() { Place::Link } else { Place::Copy };
                 dests.push(Dest { path: path.clone(), how });
+                let exported = self.settings.artifact_dir.as_ref().filter(|_| !unit.target.is_custom_build());
+                if let (Some(dir), Some(name)) = (exported, path.file_name()) {
+                    dests.push(Dest { path: dir.join(name), how });
+                }
             }
             let is_plain = [".rlib", ".rmeta", ".a", ".lib"].iter().any(|end| file.name.ends_with(end));
             outputs.push(Output {
@@ -490,7 +498,12 @@ impl Plan {
         let root = unit.package.root();
         TreeWatch {
             root: root.to_owned(),
-            skip: vec![self.settings.target_dir.clone(), self.settings.build_dir.clone(), root.join(".git"), root.join("target")],
+            skip: vec![
+                self.settings.target_dir.clone(),
+                self.settings.build_dir.clone(),
+                root.join(".git"),
+                root.join("target"),
+            ],
             skip_holding: Some("Cargo.toml".to_owned()),
         }
     }

@@ -191,8 +191,9 @@ fn names_carry_hash(unit: &Unit, toolchain: &Toolchain) -> (bool, bool) {
         return (true, true);
     }
     let triple = toolchain.triple(&unit.kind);
-    let is_fixed = has_crate_type(&unit.target, &CrateType::Dylib)
-        || has_crate_type(&unit.target, &CrateType::Cdylib)
+    let is_dynamic = unit.target.is_lib()
+        && [CrateType::Dylib, CrateType::Cdylib].iter().any(|kind| has_crate_type(&unit.target, kind));
+    let is_fixed = is_dynamic
         || (unit.is_executable() && (triple == "wasm32-unknown-emscripten" || triple.contains("msvc")));
     let carries = !(is_fixed && unit.is_local());
     (carries, carries)

@@ -31,6 +31,10 @@ const USAGE: u8 = 1;
 
 fn main() -> ExitCode {
     let started = Instant::now();
+    // Cargo's own tests of interrupts need a process group that is theirs to signal.
+    if std::env::var_os("__CARGO_TEST_SETSID_PLEASE_DONT_USE_ELSEWHERE").is_some() {
+        wharf_exec::new_session();
+    }
     // The environment names open descriptors by number, so this comes before any file is opened.
     let jobserver = wharf_exec::Jobserver::inherit();
     let mut invocation = match Invocation::of_process() {

@@ -25,6 +25,8 @@ pub struct BuildConfig {
     pub build_dir: Option<Sourced<String>>,
     /// `build.incremental`, or `CARGO_INCREMENTAL` (`1` is on, anything else off).
     pub incremental: Option<bool>,
+    /// `build.artifact-dir` (unstable)
+    pub artifact_dir: Option<PathBuf>,
     /// `build.dep-info-basedir`
     pub dep_info_basedir: Option<PathBuf>,
     /// `build.warnings` (`None` when not stated).
@@ -146,6 +148,7 @@ impl Config {
                 Some(text) => Some(text == "1"),
                 None => self.get_bool(key("incremental"))?.map(|found| found.value),
             },
+            artifact_dir: path("artifact-dir")?,
             dep_info_basedir: path("dep-info-basedir")?,
             warnings: self.get_choice(&key("warnings"), &choices)?.map(|found| found.value),
         })

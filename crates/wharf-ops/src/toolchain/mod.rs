@@ -161,6 +161,28 @@ pub fn toolchain(
     toolchain
 }
 
+/// How the compiler is asked to print something about a platform, with the user's flags.
+///
+/// # Errors
+/// If `[env]` is malformed.
+pub fn print_command(
+    config: &Config,
+    toolchain: &Toolchain,
+    kind: &CompileKind,
+    what: &str,
+) -> Result<Command> {
+    let mut command = Command::new(&toolchain.rustc).cwd(config.cwd());
+    command.env = config.env().for_child();
+    for (name, value) in config.effective_env()? {
+        command.env.set(name, value);
+    }
+    let mut command = command.args(toolchain.info(kind).rustflags.iter());
+    if let CompileKind::Target(target) = kind {
+        command = command.arg("--target").arg(target.as_str());
+    }
+    Ok(command.arg("--print").arg(what))
+}
+
 fn find(config: &Config, build: &BuildConfig, memory: &mut Memory) -> Result<Compiler> {
     let (env, cwd) = (config.env(), config.cwd());
     let named = build.rustc.clone().unwrap_or_else(|| PathBuf::from("rustc"));

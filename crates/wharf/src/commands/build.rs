@@ -2,7 +2,7 @@
 
 use wharf_core::CrateType;
 use wharf_ops::plan::Intent;
-use wharf_ops::{Failure, Result};
+use wharf_ops::{Failure, Result, programs, toolchain};
 
 use crate::cli::{BuildArgs, CheckArgs, RustcArgs};
 use crate::open::Opened;
@@ -13,9 +13,16 @@ use crate::settings::profile;
 /// Compiles packages.
 pub fn build(args: &BuildArgs, session: &Session) -> Result<()> {
     let mut opened = Opened::new(session, &args.manifest, args.compile.target_dir.path.as_ref())?;
-    if args.artifact_dir.is_some() {
-        session.refuse_unstable("--artifact-dir")?;
-    }
+    let artifact_dir = match &args.artifact_dir {
+        Some(dir) => {
+            session.refuse_unstable("--artifact-dir")?;
+            Some(dir.clone())
+        }
+        None if session.allows_unstable() && session.has_unstable("unstable-options") => {
+            session.config.build()?.artifact_dir
+        }
+        None => None,
+    };
     let typed = Typed {
         packages: settle::packages(&args.packages, &opened, session)?,
         targets: settle::targets(&args.targets, &opened)?,
@@ -28,9 +35,10 @@ pub fn build(args: &BuildArgs, session: &Session) -> Result<()> {
         root_args: Vec::new(),
         root_crate_types: Vec::new(),
         document_private_items: false,
-        artifact_dir: args.artifact_dir.clone(),
+        artifact_dir,
     };
-    let settled = settle::settle(typed, &mut opened, session)?;
+    let mut settled = settle::settle(typed, &mut opened, session)?;
+    settled.future_report = args.future_incompat_report;
     super::compile::build(&opened, &settled, session).map(drop)
 }
 
@@ -53,7 +61,8 @@ pub fn check(args: &CheckArgs, session: &Session) -> Result<()> {
         document_private_items: false,
         artifact_dir: None,
     };
-    let settled = settle::settle(typed, &mut opened, session)?;
+    let mut settled = settle::settle(typed, &mut opened, session)?;
+    settled.future_report = args.future_incompat_report;
     super::compile::build(&opened, &settled, session).map(drop)
 }
 
@@ -61,8 +70,8 @@ pub fn check(args: &CheckArgs, session: &Session) -> Result<()> {
 pub fn rustc(args: &RustcArgs, session: &Session) -> Result<()> {
     let mut opened = Opened::new(session, &args.manifest, args.compile.target_dir.path.as_ref())?;
     if let Some(what) = &args.print {
-        let _ = what;
         session.refuse_unstable("--print")?;
+        return print(what, &args.compile.target, &mut opened, session);
     }
     // These names chose a mode before they could be profiles.
     let (intent, name) = match args.compile.profile.as_deref() {
@@ -71,13 +80,13 @@ pub fn rustc(args: &RustcArgs, session: &Session) -> Result<()> {
         Some("bench") => (Intent::Bench, Some("bench")),
         other => (Intent::Build, other),
     };
-    let crate_types: Vec<CrateType> = args
-        .crate_type
-        .iter()
-        .flat_map(|list| list.split(','))
-        .filter(|name| !name.is_empty())
-        .map(CrateType::parse)
-        .collect();
+    let mut crate_types: Vec<CrateType> = Vec::new();
+    for name in args.crate_type.iter().flat_map(|list| list.split(',')).filter(|name| !name.is_empty()) {
+        let crate_type = CrateType::parse(name);
+        if !crate_types.contains(&crate_type) {
+            crate_types.push(crate_type);
+        }
+    }
     let typed = Typed {
         packages: settle::only_package(&args.package, &opened)?,
         targets: settle::targets(&args.targets, &opened)?,
@@ -92,8 +101,28 @@ pub fn rustc(args: &RustcArgs, session: &Session) -> Result<()> {
         document_private_items: false,
         artifact_dir: None,
     };
-    let settled = settle::settle(typed, &mut opened, session)?;
+    let mut settled = settle::settle(typed, &mut opened, session)?;
+    settled.future_report = args.future_incompat_report;
     super::compile::build(&opened, &settled, session).map(drop)
+}
+
+/// `rustc --print`: the compiler answers, once for each platform.
+fn print(what: &str, targets: &[String], opened: &mut Opened, session: &Session) -> Result<()> {
+    let (toolchain, kinds) = opened.toolchain(session, targets)?;
+    for (index, kind) in kinds.iter().enumerate() {
+        if index > 0 {
+            session.shell.out("");
+        }
+        let command = toolchain::print_command(&session.config, &toolchain, kind, what)?;
+        let status = programs::wait_for(&command)?;
+        if !status.success() {
+            return Err(Failure::new(format!(
+                "process didn't exit successfully: `{command}` ({})",
+                wharf_ops::describe_status(&status)
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl Session {

@@ -2,12 +2,14 @@
 
 use wharf_exec::Summary;
 use wharf_ops::compile::{self, Prepared};
+use wharf_ops::config::Warnings;
 use wharf_ops::narrate::Narrator;
 use wharf_ops::plan::Notice;
+use wharf_ops::unit_graph::unit_graph;
 use wharf_ops::{Exit, Failure, Result};
 
 use crate::open::Opened;
-use crate::report::Reporter;
+use crate::report::{Reporter, Timings};
 use crate::session::Session;
 use crate::settings::compile::Settled;
 
@@ -25,7 +27,7 @@ pub struct Built {
 /// If it cannot be planned, or anything failed; what failed has been told then.
 pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Built> {
     opened.tell_warnings(session)?;
-    let Settled { request, toolchain, format } = settled;
+    let Settled { request, toolchain, format, warnings, .. } = settled;
     let prepared = compile::prepare(&opened.workspace, &opened.sources, toolchain, request)?;
     for name in &prepared.narrowed.useless_excludes {
         session.shell.warn(format!(
@@ -35,19 +37,37 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
     }
     tell_notices(&prepared, session)?;
     opened.sources.release();
+    if settled.unit_graph {
+        session.shell.out(unit_graph(&prepared.plan));
+        // That was all there is to do, so the command ends here, whatever it would have done with a build.
+        return Err(Failure::reported(Exit::Program(0)));
+    }
     let waiting = || session.shell.status_note("Blocking", "waiting for file lock on build directory");
-    let summary = {
-        let mut reporter = Reporter::new(&session.shell, &prepared.plan, *format);
+    let mut timings = settled.timings.then(|| Timings::new(session.started));
+    let (summary, warned) = {
+        let mut reporter = Reporter::new(&session.shell, &prepared.plan, *format, *warnings);
         reporter.started_at(session.started);
         let mut narrator = Narrator::new(&prepared.plan);
         let summary = compile::run(&opened.workspace, &prepared, request, &waiting, &mut |event| {
+            if let Some(timings) = &mut timings {
+                timings.apply(&event);
+            }
             narrator.tell(event, &mut |note| reporter.show(note));
         })?;
+        if let Some(timings) = &timings {
+            let page = timings.page(&prepared.plan);
+            let path = compile::save_timings(&opened.workspace, &page)?;
+            session.shell.plain_status(format!("Timing report saved to {}", path.display()));
+        }
         reporter.finish(summary.is_success(), &prepared.profile);
-        summary
+        reporter.tell_future(settled.future_report);
+        (summary, reporter.has_warned())
     };
     if session.shell.is_broken() {
         return Err(Failure::new("what the build had to tell could not be written: broken pipe"));
+    }
+    if summary.is_success() && warned && *warnings == Warnings::Deny {
+        return Err(Failure::new("there are warnings, and `build.warnings` denies them"));
     }
     if summary.is_success() {
         return Ok(Built { prepared, summary });

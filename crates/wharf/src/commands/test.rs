@@ -47,7 +47,8 @@ pub fn test(args: &TestArgs, session: &Session) -> Result<()> {
         document_private_items: false,
         artifact_dir: None,
     };
-    let settled = settle::settle(typed, &mut opened, session)?;
+    let mut settled = settle::settle(typed, &mut opened, session)?;
+    settled.future_report = args.future_incompat_report;
     let built = super::compile::build(&opened, &settled, session)?;
     let words: Vec<String> = args.name.iter().chain(&args.args).cloned().collect();
     let runner = Runner { session, opened: &opened, built: &built, words, bench: false };

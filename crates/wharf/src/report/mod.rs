@@ -2,7 +2,9 @@
 
 mod human;
 pub mod lock;
+mod timings;
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::value::RawValue;
@@ -11,11 +13,14 @@ use wharf_core::messages::{
 };
 use wharf_core::metadata::TargetJson;
 use wharf_exec::{Failure as ActionFailure, Made, Stream};
+use wharf_ops::config::Warnings;
 use wharf_ops::narrate::{Counts, Diagnostic, Note};
 use wharf_ops::plan::{Mode, Plan, Unit, UnitId};
 
 use crate::settings::MessageFormat;
 use crate::shell::{Progress, Shell, Verbosity};
+
+pub use timings::Timings;
 
 /// Shows the notes of one build.
 pub struct Reporter<'p> {
@@ -25,13 +30,33 @@ pub struct Reporter<'p> {
     all_warnings: bool,
     started: Instant,
     failed: bool,
+    warnings: Warnings,
+    warned: bool,
+    /// Packages with code that later compilers will refuse, and what the compiler says of it.
+    doomed: BTreeMap<String, Vec<String>>,
 }
 
 impl<'p> Reporter<'p> {
     /// Nothing has been shown.
-    pub fn new(shell: &'p Shell, plan: &'p Plan, format: MessageFormat) -> Self {
+    pub fn new(shell: &'p Shell, plan: &'p Plan, format: MessageFormat, warnings: Warnings) -> Self {
         let all_warnings = shell.verbosity() == Verbosity::VeryVerbose;
-        Self { shell, plan, format, all_warnings, started: Instant::now(), failed: false }
+        let started = Instant::now();
+        Self {
+            shell,
+            plan,
+            format,
+            all_warnings,
+            started,
+            failed: false,
+            warnings,
+            warned: false,
+            doomed: BTreeMap::new(),
+        }
+    }
+
+    /// Whether there were warnings of units.
+    pub fn has_warned(&self) -> bool {
+        self.warned
     }
 
     fn is_json(&self) -> bool {
@@ -54,6 +79,9 @@ impl<'p> Reporter<'p> {
             Note::Diagnostic { unit, json, diagnostic, duplicate } => {
                 self.diagnostic(unit, &json, diagnostic.as_ref(), duplicate);
             }
+            Note::FutureIncompat { unit, reports } => {
+                self.doomed.entry(unit.id().to_string()).or_default().extend(reports);
+            }
             Note::Text { unit, stream, line } => self.text(unit, stream, &line),
             Note::Script { unit, message } => self.script(unit, &message),
             Note::Done { id, unit, fresh, counts, made, took: _ } => {
@@ -69,6 +97,10 @@ impl<'p> Reporter<'p> {
     }
 
     fn diagnostic(&self, unit: &Unit, json: &str, diagnostic: Option<&Diagnostic>, duplicate: bool) {
+        let is_warning = diagnostic.is_some_and(|diagnostic| diagnostic.level == "warning");
+        if is_warning && self.warnings == Warnings::Allow {
+            return;
+        }
         if !self.is_json() || matches!(self.format, MessageFormat::Json { render_diagnostics: true, .. }) {
             match diagnostic {
                 Some(diagnostic) if diagnostic.is_summary() || duplicate => {}
@@ -122,8 +154,9 @@ impl<'p> Reporter<'p> {
         }
     }
 
-    fn done(&self, id: UnitId, unit: &Unit, fresh: bool, (counts, made): (Counts, &Made)) {
-        if counts.warnings > 0 && !self.is_json() {
+    fn done(&mut self, id: UnitId, unit: &Unit, fresh: bool, (counts, made): (Counts, &Made)) {
+        self.warned |= counts.warnings > 0;
+        if counts.warnings > 0 && !self.is_json() && self.warnings != Warnings::Allow {
             self.shell.warn(human::warnings_of(unit, counts));
         }
         if !self.is_json() {
@@ -185,6 +218,25 @@ impl<'p> Reporter<'p> {
         }
         if success {
             self.shell.status("Finished", human::finished(profile, self.started.elapsed()));
+        }
+    }
+
+    /// Tells of code that later compilers will refuse; in full if it is wanted so.
+    pub fn tell_future(&self, in_full: bool) {
+        if self.doomed.is_empty() {
+            return;
+        }
+        let packages: Vec<&str> = self.doomed.keys().map(String::as_str).collect();
+        self.shell.warn(format!("a later version of Rust will refuse code in: {}", packages.join(", ")));
+        if !in_full {
+            self.shell.note("`--future-incompat-report` shows what it is");
+            return;
+        }
+        for (package, reports) in &self.doomed {
+            self.shell.note(format!("in `{package}`:"));
+            for report in reports {
+                self.shell.err(report.trim_end());
+            }
         }
     }
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use wharf_core::CrateType;
 use wharf_ops::compile::{CompileRequest, RunOptions};
+use wharf_ops::config::Warnings;
 use wharf_ops::narrow::Scope;
 use wharf_ops::plan::{Diagnostics, Intent, LibRule, NamedTargets, Names, TargetFilter, Toolchain};
 use wharf_ops::resolve::CliFeatures;
@@ -54,6 +55,14 @@ pub struct Settled {
     pub toolchain: Arc<Toolchain>,
     /// How results are shown.
     pub format: MessageFormat,
+    /// What becomes of warnings.
+    pub warnings: Warnings,
+    /// Whether to report on how long everything took.
+    pub timings: bool,
+    /// Whether code that later compilers will refuse is shown in full (`--future-incompat-report`).
+    pub future_report: bool,
+    /// Whether to show the units instead of building them.
+    pub unit_graph: bool,
 }
 
 /// Settles a request.
@@ -63,6 +72,9 @@ pub struct Settled {
 pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Result<Settled> {
     let config = &session.config;
     let format = message_format(&typed.compile.message_format)?;
+    if typed.compile.unit_graph {
+        session.refuse_unstable("--unit-graph")?;
+    }
     let jobs = jobs(typed.compile, config)?;
     refuse_empty_target(&typed.compile.target)?;
     let (toolchain, kinds) = opened.toolchain(session, &typed.compile.target)?;
@@ -106,7 +118,28 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
             jobserver: session.jobserver.clone(),
         },
     };
-    Ok(Settled { request, toolchain, format })
+    let warnings = match session.allows_unstable() && session.has_unstable("warnings") {
+        true => config.build()?.warnings.unwrap_or_default(),
+        false => Warnings::Warn,
+    };
+    let timings = timings(typed.compile, session)?;
+    let unit_graph = typed.compile.unit_graph;
+    Ok(Settled { request, toolchain, format, warnings, timings, future_report: false, unit_graph })
+}
+
+/// `--timings`; formats other than the page for people are unstable in Cargo.
+fn timings(compile: &CompileOptions, session: &Session) -> Result<bool> {
+    let Some(formats) = &compile.timings else { return Ok(false) };
+    if formats.is_empty() {
+        return Ok(true);
+    }
+    session.refuse_unstable("--timings")?;
+    match formats.split(',').find(|format| !["html", "json"].contains(format)) {
+        Some(format) => {
+            Err(Failure::new(format!("invalid timings format `{format}`: there are `html` and `json`")))
+        }
+        None => Ok(formats.split(',').any(|format| format == "html")),
+    }
 }
 
 /// `--features` and its like.

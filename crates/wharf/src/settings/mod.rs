@@ -96,7 +96,9 @@ pub fn access(global: &GlobalArgs, config: &Config) -> Result<Access> {
 pub fn jobs(compile: &CompileOptions, config: &Config) -> Result<usize> {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let jobs = match &compile.jobs {
-        Some(text) => Jobs::parse(text).map_err(|reason| Failure::new(format!("invalid `--jobs`: {reason}")))?,
+        Some(text) => {
+            Jobs::parse(text).map_err(|reason| Failure::new(format!("invalid `--jobs`: {reason}")))?
+        }
         None => config.build()?.jobs.map_or(Jobs::Default, |jobs| jobs.value),
     };
     Ok(jobs.count(processors))

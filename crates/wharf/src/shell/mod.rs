@@ -160,6 +160,14 @@ impl Shell {
         self.labelled(word, message, style::WARNING);
     }
 
+    /// A status that has no word of its own.
+    pub fn plain_status(&self, message: impl Display) {
+        let mut state = self.state();
+        if state.options.verbosity > Verbosity::Quiet {
+            state.line(format_args!("      {message}"));
+        }
+    }
+
     fn labelled(&self, word: &str, message: impl Display, style: Style) {
         let mut state = self.state();
         if state.options.verbosity > Verbosity::Quiet {
