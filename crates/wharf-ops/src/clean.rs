@@ -154,8 +154,7 @@ pub fn packages(
         }
         let found: Vec<_> = resolved.whole.ids().filter(|id| matches_spec(&spec, id)).cloned().collect();
         if found.is_empty() {
-            let failure =
-                Failure::new(format!("package ID specification `{spec}` did not match any packages"));
+            let failure = Failure::new(format!("no package matches the specification `{spec}`"));
             let names = resolved.whole.ids().map(|id| id.name().as_str());
             return Err(match crate::suggest::nearest(spec.name(), names) {
                 Some(name) => failure.help(format!("a package with a similar name exists: `{name}`")),

@@ -2,8 +2,10 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 
-use wharf_core::manifest::ManifestError;
+use wharf_core::lockfile::LockfileError;
+use wharf_core::manifest::{ManifestError, Place};
 
 /// Why an operation failed. The chain of causes is kept; advice stands apart from it.
 pub struct Failure {
@@ -23,6 +25,21 @@ pub enum Exit {
     Usage,
     /// The status of a program that was run.
     Program(i32),
+}
+
+/// Why a file of the user's was refused, and where in it.
+#[derive(Debug)]
+pub struct Refusal<'a> {
+    /// The sentence that stands for it in [`Failure::chain`].
+    pub sentence: String,
+    /// The file.
+    pub path: &'a Path,
+    /// What is wrong, without the place.
+    pub message: &'a str,
+    /// Where.
+    pub place: Option<&'a Place>,
+    /// What can be done about it.
+    pub help: Option<&'a str>,
 }
 
 /// What every operation returns.
@@ -84,15 +101,20 @@ impl Failure {
 
     /// What the user can do about it.
     pub fn advice(&self) -> Option<&str> {
-        self.help.as_deref().or_else(|| self.manifest_error()?.help.as_deref())
+        self.help.as_deref().or_else(|| self.refusal()?.help)
     }
 
-    /// The refusal of a manifest among the causes, if there is one: it can show the line.
-    pub fn manifest_error(&self) -> Option<&ManifestError> {
+    /// The refusal of a manifest or a lockfile among the causes, if there is one: it can show the line.
+    pub fn refusal(&self) -> Option<Refusal<'_>> {
         let mut next = self.source.as_deref().map(|error| error as &dyn StdError);
         while let Some(error) = next {
-            if let Some(found) = error.downcast_ref() {
-                return Some(found);
+            if let Some(ManifestError { path, message, help, place }) = error.downcast_ref() {
+                let (place, help) = (place.as_ref(), help.as_deref());
+                return Some(Refusal { sentence: error.to_string(), path, message, place, help });
+            }
+            if let Some(LockfileError { path, message, help, place }) = error.downcast_ref() {
+                let (place, help) = (place.as_ref(), help.as_deref());
+                return Some(Refusal { sentence: error.to_string(), path, message, place, help });
             }
             next = error.source();
         }

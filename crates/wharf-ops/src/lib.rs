@@ -32,7 +32,7 @@ pub mod vendor;
 pub mod workspace;
 
 pub use config::Config;
-pub use failure::{Context, Exit, Failure, Result};
+pub use failure::{Context, Exit, Failure, Refusal, Result};
 pub use suggest::nearest;
 pub use wharf_base::paths::normalize;
 pub use wharf_base::process::{Command, describe as describe_status};

@@ -147,8 +147,7 @@ pub fn find_among<'a>(
     match found.as_slice() {
         [one] => Ok((*one).clone()),
         [] => {
-            let failure =
-                Failure::new(format!("package ID specification `{spec}` did not match any packages"));
+            let failure = Failure::new(format!("no package matches the specification `{spec}`"));
             let same_name: Vec<String> = ids
                 .clone()
                 .filter(|id| id.name().as_str() == spec.name())

@@ -33,21 +33,19 @@ pub fn check_runnable(packages: &[std::sync::Arc<Package>], filter: &TargetFilte
         .filter(|target| is_meant(target, filter))
         .collect();
     match targets.as_slice() {
-        [] if !filter.is_specific() => Err(Failure::new("a bin target must be available for `cargo run`")),
+        [] if !filter.is_specific() => Err(nothing_to_run()),
         // A name that nothing answers to is told of when the build is planned.
         [] => Ok(()),
         [one] if matches!(one.kind, TargetKind::ExampleLib(_)) => {
-            Err(Failure::new(format!("example target `{}` is a library and cannot be executed", one.name)))
+            Err(Failure::new(format!("example `{}` is a library, which cannot be run", one.name)))
         }
         [_] => Ok(()),
-        _ if filter.is_specific() => {
-            Err(Failure::new("`cargo run` can run at most one executable, but multiple were specified"))
-        }
+        _ if filter.is_specific() => Err(Failure::new("`run` runs one program, but several are named")),
         several => {
             let mut names: Vec<&str> = several.iter().map(|target| target.name.as_str()).collect();
             names.sort_unstable();
             Err(Failure::new(format!(
-                "`cargo run` could not determine which binary to run\navailable binaries: {}",
+                "there are several programs, and none is said to be the one to run: {}",
                 names.join(", ")
             ))
             .help("name one with `--bin`, or set `default-run` in the manifest"))
@@ -72,11 +70,16 @@ fn is_meant(target: &Target, filter: &TargetFilter) -> bool {
     }
 }
 
+fn nothing_to_run() -> Failure {
+    Failure::new("there is no program to run: the package has neither `src/main.rs` nor a `[[bin]]`")
+        .help("run an example with `--example`, or another package with `-p`")
+}
+
 /// The one program of a build for `run`.
 pub fn runnable(plan: &Plan, summary: &Summary) -> Result<Program> {
     let programs: Vec<UnitId> = plan.binaries();
     let [one] = programs.as_slice() else {
-        return Err(Failure::new("a bin target must be available for `cargo run`"));
+        return Err(nothing_to_run());
     };
     program(plan, *one, summary)
 }

@@ -227,7 +227,7 @@ fn find_named<'a>(
     let available = names(&mut packages.iter().copied(), &|_| true);
     let elsewhere = names(&mut request.members.iter().filter_map(|id| request.packages.get(id)), &named);
     let selection = match request.selection {
-        Selection::Default => " in default-run packages".to_owned(),
+        Selection::Default => " in the packages that are worked on by default".to_owned(),
         Selection::Named(typed) => match typed.as_slice() {
             [] => String::new(),
             [one] => format!(" in `{one}` package"),

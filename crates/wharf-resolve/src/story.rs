@@ -232,6 +232,18 @@ fn replace(problem: &ReplaceProblem) -> String {
 }
 
 impl Conflict {
+    /// Whether an index that knows more packages could have given an answer.
+    pub fn may_lack_packages(&self) -> bool {
+        match &*self.kind {
+            ConflictKind::NoMatchingPackage { dependency, .. }
+            | ConflictKind::NoMatchingVersion { dependency, .. }
+            | ConflictKind::VersionConflict { dependency, .. } => !dependency.source().is_path(),
+            ConflictKind::Patch { dependency, .. } => !dependency.source().is_path(),
+            ConflictKind::Exhausted { .. } => true,
+            _ => false,
+        }
+    }
+
     /// What to do about it, as one line without `help:`.
     pub fn help(&self) -> Option<String> {
         match &*self.kind {

@@ -46,16 +46,14 @@ pub fn expand(words: Vec<OsString>, session: &Session) -> Result<Expanded> {
         global = global.merged(cli.global.clone());
         match cli.command {
             None => {
-                return Err(Failure::new(format!(
-                    "subcommand is required, add a subcommand to the command alias `alias.{name}`"
-                )));
+                return Err(Failure::new(format!("alias `{name}` names no command")));
             }
             Some(Command::External(next)) => {
                 let next_name =
                     next.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
                 if seen.contains(&next_name) {
                     return Err(Failure::new(format!(
-                        "alias {} has unresolvable recursive definition: {} -> {next_name}",
+                        "alias `{}` leads back to itself: {} -> {next_name}",
                         seen[0],
                         seen.join(" -> ")
                     )));

@@ -91,7 +91,7 @@ fn unknown(name: &str, session: &Session) -> Failure {
     if let Some(near) = nearest(name, commands.keys().map(String::as_str)) {
         help.push(format!("a command with a similar name exists: `{near}`"));
     }
-    help.push(format!("view all installed commands with `{program} --list`"));
+    help.push(format!("`{program} --list` shows every command"));
     help.push(format!("find a package to install `{name}` with `{program} search cargo-{name}`"));
     failure.help(help.join("\n"))
 }

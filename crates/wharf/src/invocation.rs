@@ -4,7 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use wharf_ops::config::Env;
-use wharf_ops::{Failure, Result};
+use wharf_ops::{Failure, Result, toolchain};
 
 /// What the process was given. Everything else is derived from it.
 #[derive(Clone, Debug)]
@@ -52,12 +52,23 @@ impl Invocation {
         let name = words.next().unwrap_or_default();
         let mut args: Vec<OsString> = words.collect();
         let mut variables: Vec<(OsString, OsString)> = std::env::vars_os().collect();
-        if let Some(toolchain) = args.first().and_then(|word| word.to_str()?.strip_prefix('+')) {
+        let toolchain = args.first().and_then(|word| word.to_str()?.strip_prefix('+')).map(str::to_owned);
+        if let Some(toolchain) = &toolchain {
             // rustup's own proxies set this variable for the same word.
             variables.push(("RUSTUP_TOOLCHAIN".into(), toolchain.into()));
             args.remove(0);
         }
-        let env: Env = variables.into_iter().collect();
+        let mut env: Env = variables.iter().cloned().collect();
+        if let Some(toolchain) = &toolchain
+            && let Some(programs) = toolchain::named_toolchain(&env, &cwd, toolchain)?
+        {
+            let others = env.get_os("PATH").map(OsStr::to_owned).unwrap_or_default();
+            let path = std::iter::once(programs).chain(std::env::split_paths(&others));
+            let path = std::env::join_paths(path)
+                .map_err(|cause| Failure::from(cause).context("cannot put the toolchain into `PATH`"))?;
+            variables.push(("PATH".into(), path));
+            env = variables.into_iter().collect();
+        }
         let program = match Path::new(&name).file_stem() {
             Some(stem) if stem == "cargo" => Program::Cargo,
             _ => Program::Wharf,

@@ -135,8 +135,6 @@ fn load(invocation: &Invocation, global: &GlobalArgs, broken: Broken) -> Result<
     match (Config::load(cwd, &cargo_home, env, &global.config), broken) {
         (Ok(config), _) => Ok(config),
         (Err(_), Broken::Ignore) => Ok(Config::empty(cwd, &cargo_home, env)),
-        (Err(error), Broken::Refuse) => {
-            Err(Failure::from(error).context("could not load Cargo configuration"))
-        }
+        (Err(error), Broken::Refuse) => Err(Failure::from(error).context("cannot load the configuration")),
     }
 }

@@ -59,12 +59,11 @@ impl TomlDocument {
         };
         match parsed {
             Ok(toml) => Ok(Self { path: path.to_owned(), text, toml: Arc::new(toml), unused_keys: unused }),
-            Err(error) => Err(ManifestError {
-                path: path.to_owned(),
-                message: error.message().to_owned(),
-                help: None,
-                place: error.span().map(|span| Place::new(text.clone(), span)),
-            }),
+            Err(error) => {
+                let (message, help) = explain(error.message());
+                let place = error.span().map(|span| Place::new(text.clone(), span));
+                Err(ManifestError { path: path.to_owned(), message, help, place })
+            }
         }
     }
 
@@ -117,6 +116,31 @@ impl AnyManifest {
     pub fn parse(text: &str, origin: &Origin<'_>, files: &dyn Files) -> Result<Self, ManifestError> {
         TomlDocument::read(text, origin.path, origin.is_local)?.into_manifest(origin, files)
     }
+}
+
+/// What a parser says in words for people, and what to do about it.
+fn explain(message: &str) -> (String, Option<String>) {
+    let mut message = message.trim_end().to_owned();
+    if let Some(at) = message.find("expected struct ") {
+        message.replace_range(at.., "expected a table");
+    }
+    let help = if message.contains("major version number")
+        || message.contains("minor version number")
+        || message.contains("patch version number")
+    {
+        "a version is three numbers, as in `1.2.3`"
+    } else if message.contains("duplicate key") {
+        "each key and table may be there once: put the two together"
+    } else if message.contains("unclosed") || message.contains("invalid basic string") {
+        "close what was opened; strings are `\"like this\"`, tables `[like this]`"
+    } else if message.contains("expected a table") {
+        "write it as a table: `[name]` on a line of its own, its keys below"
+    } else if message.contains("expected a string") {
+        "put the value into quotes"
+    } else {
+        return (message, None);
+    };
+    (message, Some(help.to_owned()))
 }
 
 fn dotted(path: &serde_ignored::Path<'_>) -> String {

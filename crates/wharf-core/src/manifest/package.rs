@@ -140,7 +140,8 @@ pub(super) fn edition(package: &TomlPackage, warnings: &mut Vec<Warning>) -> Res
             "rust-version {wanted} cannot compile edition {}, which came with {first}",
             edition.as_str()
         ))
-        .at(["package", "rust-version"]));
+        .at(["package", "rust-version"])
+        .help("raise `rust-version`, or take an older edition"));
     }
     Ok(edition)
 }

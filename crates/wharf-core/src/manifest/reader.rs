@@ -345,7 +345,7 @@ impl Reader<'_> {
                     .at(["package", "default-run"]);
                 return Err(match suggest::closest(wanted, bins()) {
                     Some(near) => problem.help(format!("a binary with a similar name exists: `{near}`")),
-                    None => problem,
+                    None => problem.help("name one of the package's programs"),
                 });
             }
         }

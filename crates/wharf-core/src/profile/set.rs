@@ -412,6 +412,10 @@ fn apply(profile: &mut Profile, table: &TomlProfile) {
         Some(_) => profile.panic = PanicStrategy::Unwind,
         None => {}
     }
+    set(&mut profile.rustflags, table.rustflags.as_ref());
+    if table.codegen_backend.is_some() {
+        profile.codegen_backend.clone_from(&table.codegen_backend);
+    }
     // Every layer decides anew, one that says nothing included: so does Cargo 1.95.
     profile.strip = match &table.strip {
         Some(StringOrBool::Bool(true)) => Strip::Stated(StripLevel::Named("symbols".to_owned())),

@@ -95,7 +95,7 @@ pub fn create(request: &NewRequest, config: &Arc<Config>, tell: &mut dyn FnMut(N
             tell(Note::Status("Creating", format!("{} `{name}` package", kind.describe())));
             if request.path.exists() {
                 let message = format!("destination `{}` already exists", request.path.display());
-                return Err(Failure::new(message).help("use `cargo init` to initialize the directory"));
+                return Err(Failure::new(message).help("`init` makes a package in a directory that exists"));
             }
             (kind, vec![layout::default_source(kind)], request.vcs)
         }
@@ -133,7 +133,7 @@ fn existing(request: &NewRequest, name: &str, config: &Config, tell: &mut dyn Fn
     let path = paths::normalize(&request.path);
     if config.env().get_filled("HOME").is_some_and(|home| Path::new(home) == path) {
         return Err(Failure::new("cannot create package in the home directory")
-            .help("use `cargo init <path>` to create a package in a different directory"));
+            .help("name another directory: `init <path>`"));
     }
     let mut sources = layout::detect(&path, name)?;
     let found_kind = match sources.iter().any(|source| source.kind == PackageKind::Program) {
@@ -144,8 +144,8 @@ fn existing(request: &NewRequest, name: &str, config: &Config, tell: &mut dyn Fn
     let announced = request.kind.unwrap_or(PackageKind::Program);
     tell(Note::Status("Creating", format!("{} package", announced.describe())));
     if path.join("Cargo.toml").exists() {
-        return Err(Failure::new("`cargo init` cannot be run on existing Cargo packages")
-            .help("use `cargo new` to create a package in a new subdirectory"));
+        return Err(Failure::new("there is a `Cargo.toml` here already")
+            .help("`new` makes a package in a new directory"));
     }
     match sources.as_mut_slice() {
         [] => sources.push(layout::default_source(kind)),

@@ -45,12 +45,12 @@ pub fn read(workspace: &Workspace) -> Result<Option<Found>> {
         Failure::new(format!("lockfile `{}` is not UTF-8", path.display())).because(error)
     })?;
     let lockfile = Lockfile::parse(&text, path).map_err(|error| {
-        let help = error.help.clone();
-        let failure = Failure::from(error);
-        match help {
-            Some(help) => failure.help(help),
-            None => failure,
-        }
+        let help = error.help.clone().unwrap_or_else(|| {
+            "restore it from version control, or delete it: the next command writes it anew, with the newest \
+             versions that fit"
+                .to_owned()
+        });
+        Failure::from(error).help(help)
     })?;
     Ok(Some(Found { lockfile, text }))
 }
@@ -223,15 +223,15 @@ pub fn write(
             let path = workspace.lockfile().display();
             let failure = match previous {
                 None => Failure::new(format!(
-                    "cannot create the lock file {path} because {because} was passed to prevent this"
+                    "there is no lockfile `{path}`, and {because} does not let one be written"
                 )),
                 Some(_) => Failure::new(format!(
-                    "cannot update the lock file {path} because {because} was passed to prevent this"
+                    "lockfile `{path}` does not fit the manifests any more, and {because} does not let it change"
                 )),
             };
             return Err(failure.help(format!(
-                "to generate the lock file without accessing the network, remove the {because} flag and use \
-                 --offline instead."
+                "leave {because} out once to bring the lockfile up to date; `--offline` in its place does so without \
+                 the network"
             )));
         }
     }

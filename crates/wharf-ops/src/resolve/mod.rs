@@ -294,11 +294,12 @@ fn apply(unlock: &Unlock, problem: &mut Problem) {
 
 fn told(conflict: Conflict, options: &ResolveOptions) -> Failure {
     let help = conflict.help();
+    let may_be_missing = conflict.may_lack_packages();
     let mut failure = Failure::from(conflict);
     if let Some(help) = help {
         failure = failure.help(help);
     }
-    if let Some(because) = options.offline {
+    if let Some(because) = options.offline.filter(|_| may_be_missing) {
         failure = failure.help(format!(
             "{because} keeps the network out, and what is on disk may be too little: retry without it"
         ));

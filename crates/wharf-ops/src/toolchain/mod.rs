@@ -8,6 +8,8 @@ mod proxy;
 #[cfg(test)]
 mod tests;
 
+pub use proxy::named as named_toolchain;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -8,7 +8,8 @@ use wharf_base::process::{self, Command};
 use super::identity::{self, Signature};
 use super::memory::{Answer, Memory};
 use super::{Result, ToolchainError};
-use crate::config::Config;
+use crate::config::{Config, Env};
+use crate::failure::Failure;
 
 /// What stands behind a proxy.
 #[derive(Clone, Debug)]
@@ -46,6 +47,33 @@ pub(super) fn resolve(config: &Config, program: &Path, memory: &mut Memory) -> R
 fn compiler_in(answer: &Answer) -> Option<Real> {
     let rustc = Path::new(answer.stdout.trim_end()).join("bin/rustc");
     rustc.is_file().then_some(Real { rustc })
+}
+
+/// The directory of programs of the toolchain that `+name` asks for; `None` if rustup's proxies will choose it.
+///
+/// # Errors
+/// If it is not installed.
+pub fn named(env: &Env, cwd: &Path, name: &str) -> crate::Result<Option<PathBuf>> {
+    if env.find_program(Path::new("rustc"), cwd).is_some_and(|rustc| is_proxy(&rustc)) {
+        return Ok(None);
+    }
+    let missing = || {
+        Failure::new(format!("toolchain `{name}` is not installed"))
+            .help(format!("`rustup toolchain install {name}` installs it"))
+    };
+    let toolchains = env.rustup_home(cwd).ok_or_else(missing)?.join("toolchains");
+    let exact = toolchains.join(name).join("bin");
+    if exact.is_dir() {
+        return Ok(Some(exact));
+    }
+    // A channel stands for the toolchain of this machine.
+    let entries = wharf_base::fs::read_dir(&toolchains).map_err(|_| missing())?;
+    let channel = format!("{name}-");
+    let found = entries.into_iter().find(|entry| {
+        entry.name.to_str().is_some_and(|entry| entry.starts_with(&channel))
+            && entry.path.join("bin").is_dir()
+    });
+    found.map(|entry| Some(entry.path.join("bin"))).ok_or_else(missing)
 }
 
 /// Proxies are links to `rustup`, symbolic or hard, beside it.

@@ -54,8 +54,14 @@ impl Loader {
         if let Some(document) = self.documents().get(path) {
             return Ok(document.clone());
         }
-        let text =
-            fs::read_to_string(path).context(|| format!("cannot read the manifest `{}`", path.display()))?;
+        let text = fs::read_to_string(path).map_err(|cause| {
+            let failure =
+                Failure::from(cause).context(format!("cannot read the manifest `{}`", path.display()));
+            match path.exists() {
+                true => failure.help("a manifest is a text file in UTF-8"),
+                false => failure.help("create it, or correct the path that leads there"),
+            }
+        })?;
         let document = Arc::new(TomlDocument::read(text, path, !path.starts_with(&self.cargo_home))?);
         self.documents().insert(path.to_owned(), document.clone());
         Ok(document)

@@ -182,7 +182,7 @@ impl Workspace {
             let list: Vec<String> =
                 roots.iter().filter_map(|path| path.parent()).map(|dir| dir.display().to_string()).collect();
             return Err(Failure::new(format!(
-                "multiple workspace roots found in the same workspace:\n  {}",
+                "a workspace has one root, but these members have a `[workspace]` table too:\n  {}",
                 list.join("\n  ")
             ))
             .help("remove the `[workspace]` table of all but one, or `exclude` the others"));
@@ -215,13 +215,13 @@ impl Workspace {
             }
             return Err(match root {
                 Some(root) => Failure::new(format!(
-                    "package `{}` is a member of the wrong workspace\nexpected: {}\nactual:   {}",
+                    "member `{}` belongs to another workspace\nwanted by: {}\nbelongs to: {}",
                     member.display(),
                     self.root_manifest.display(),
                     root.display()
                 )),
                 None => Failure::new(format!(
-                    "workspace member `{}` is not hierarchically below the workspace root `{}`",
+                    "member `{}` does not lie below the root `{}`, and does not point to it",
                     member.display(),
                     self.root_manifest.display()
                 ))
@@ -232,7 +232,7 @@ impl Workspace {
             return Ok(());
         }
         Err(Failure::new(format!(
-            "current package believes it's in a workspace when it's not:\ncurrent:   {}\nworkspace: {}",
+            "the package lies in a workspace that does not count it among its members:\npackage:   {}\nworkspace: {}",
             self.current_manifest.display(),
             self.root_manifest.display()
         ))

@@ -77,7 +77,7 @@ pub fn settle_manifest(cwd: &Path, stated: Option<&Path>) -> Result<PathBuf> {
     let Some(stated) = stated else { return find_manifest(cwd) };
     let path = paths::normalize(&cwd.join(stated));
     if path.file_name() != Some("Cargo.toml".as_ref()) {
-        let failure = Failure::new("the manifest-path must be a path to a Cargo.toml file");
+        let failure = Failure::new("`--manifest-path` must name a file called `Cargo.toml`");
         return Err(if path.is_dir() {
             failure.help(format!("try `--manifest-path {}`", stated.join("Cargo.toml").display()))
         } else {
@@ -85,7 +85,8 @@ pub fn settle_manifest(cwd: &Path, stated: Option<&Path>) -> Result<PathBuf> {
         });
     }
     if !path.exists() {
-        return Err(Failure::new(format!("manifest path `{}` does not exist", stated.display())));
+        return Err(Failure::new(format!("there is no manifest at `{}`", stated.display()))
+            .help("name the path of a `Cargo.toml`, or leave `--manifest-path` out to take the nearest"));
     }
     Ok(path)
 }
@@ -297,7 +298,7 @@ impl Workspace {
             let manifest = &package.manifest;
             let mut warn = |what: &str| {
                 let message = format!(
-                    "{what} for the non root package will be ignored, specify {what} at the workspace root:\n\
+                    "{what} of a member have no effect: they belong into the root of the workspace\n\
                      package:   {}\nworkspace: {}",
                     path.display(),
                     self.root_manifest.display()

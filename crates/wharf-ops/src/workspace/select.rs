@@ -147,7 +147,7 @@ impl Workspace {
                     self.current_manifest.display()
                 )
             } else {
-                "no packages to compile".to_owned()
+                "no package is left to work on: everything is excluded".to_owned()
             });
             return Err(failure);
         }

@@ -77,6 +77,9 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
     }
     let jobs = jobs(typed.compile, config)?;
     refuse_empty_target(&typed.compile.target)?;
+    if typed.compile.unit_graph {
+        session.refuse_unstable("--unit-graph")?;
+    }
     let (toolchain, kinds) = opened.toolchain(session, &typed.compile.target)?;
     let short = matches!(format, MessageFormat::Short | MessageFormat::Json { short: true, .. });
     let flags = settings::BuildFlags {
@@ -153,8 +156,8 @@ pub fn cli_features(features: &FeatureSelection) -> Result<CliFeatures> {
 /// A `--target` without a value would mean a list of platforms, which only the compiler has.
 pub fn refuse_empty_target(targets: &[String]) -> Result<()> {
     if targets.iter().any(String::is_empty) {
-        return Err(Failure::new("\"--target\" takes a target architecture as an argument.")
-            .help("run `rustup target list` to see possible targets"));
+        return Err(Failure::new("`--target` needs the name of a platform")
+            .help("`rustc --print target-list` shows those that the compiler knows"));
     }
     Ok(())
 }
@@ -189,7 +192,8 @@ pub fn packages(selection: &PackageSelection, opened: &Opened, session: &Session
         return Ok(Selection::All { except: selection.exclude.clone() });
     }
     if !selection.exclude.is_empty() {
-        return Err(Failure::new("--exclude can only be used together with --workspace"));
+        return Err(Failure::new("`--exclude` needs `--workspace` to leave something out of")
+            .help("add `--workspace`"));
     }
     Ok(if selection.package.is_empty() {
         Selection::Default
@@ -235,8 +239,7 @@ pub fn list_if_empty(specs: &[String], opened: &Opened) -> Result<()> {
         opened.workspace.members().map(|member| format!("    {}\n", member.name())).collect();
     names.sort();
     Err(Failure::new(format!(
-        "\"--package <SPEC>\" requires a SPEC format value, which can be any package ID specifier in the \
-         dependency graph.\nPossible packages/workspace members:\n{}",
+        "`--package` needs a name or another specification of a package; these are members:\n{}",
         names.concat()
     )))
 }
@@ -307,10 +310,9 @@ fn list_targets(
         .map(|target| target.name.as_str())
         .collect();
     names.sort_unstable();
-    let article = "one";
     if names.is_empty() {
-        return Failure::new(format!("\"--{flag}\" takes {article} argument.\nNo {plural} available.\n"));
+        return Failure::new(format!("`--{flag}` needs a name, and there are no {plural}"));
     }
     let list: Vec<String> = names.iter().map(|name| format!("    {name}\n")).collect();
-    Failure::new(format!("\"--{flag}\" takes {article} argument.\nAvailable {plural}:\n{}", list.concat()))
+    Failure::new(format!("`--{flag}` needs a name; these are the {plural}:\n{}", list.concat()))
 }

@@ -22,7 +22,7 @@ pub fn usage(message: impl Into<String>) -> Failure {
 pub fn shell(global: &GlobalArgs, term: TermConfig, config: &Config) -> Result<ShellOptions> {
     let env = config.env();
     let verbosity = match (global.verbose, global.quiet) {
-        (1.., true) => return Err(Failure::new("cannot set both --verbose and --quiet")),
+        (1.., true) => return Err(Failure::new("`--verbose` and `--quiet` contradict each other")),
         (1, false) => Verbosity::Verbose,
         (2.., false) => Verbosity::VeryVerbose,
         (0, true) => Verbosity::Quiet,

@@ -209,10 +209,10 @@ impl Shell {
         }
         let (unicode, width) = (self.unicode(), self.width());
         let mut state = self.state();
-        let refused = failure.manifest_error().map(|error| (error.to_string(), error));
+        let refusal = failure.refusal();
         for (depth, sentence) in failure.chain().into_iter().enumerate() {
-            let drawn = match &refused {
-                Some((text, error)) if *text == sentence => snippet::of_manifest(error, unicode, width),
+            let drawn = match &refusal {
+                Some(refusal) if refusal.sentence == sentence => snippet::draw(refusal, unicode, width),
                 _ => None,
             };
             match (depth, drawn) {
