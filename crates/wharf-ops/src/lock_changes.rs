@@ -298,7 +298,7 @@ impl Comparison<'_> {
     ) -> Result<(Option<LockNote>, Option<LockNote>)> {
         let id = &change.package;
         let required = required.get(id);
-        let own = self.now.get(id).and_then(|package| package.summary.rust_version.clone());
+        let own = self.now.get(id).and_then(|package| package.summary.rust_version);
         let refused = match (own, required) {
             (Some(own), Some(required)) if !id.source().is_path() && !own.is_compatible_with(required) => {
                 Some(LockNote::RequiresRust(own))
@@ -340,17 +340,14 @@ fn newer(
             .max_by_key(|summary| summary.id.version())
             .map(|summary| LockNote::Available {
                 version: summary.id.version().clone(),
-                requires: summary.rust_version.clone().filter(|_| !usable),
+                requires: summary.rust_version.filter(|_| !usable),
                 usable,
             })
     };
-    let rules: [(&dyn Fn(&Version) -> bool, bool, bool); 4] = [
-        (&compatible, true, true),
-        (&is_newer, true, is_direct),
-        (&compatible, false, true),
-        (&is_newer, false, is_direct),
-    ];
-    rules.into_iter().filter(|(_, _, applies)| *applies).find_map(|(fits, usable, _)| best(fits, usable))
+    // With a toolchain as it is, then with a newer one.
+    [true, false].into_iter().find_map(|usable| {
+        best(&compatible, usable).or_else(|| if is_direct { best(&is_newer, usable) } else { None })
+    })
 }
 
 fn caret(version: &Version) -> semver::Comparator {

@@ -244,6 +244,9 @@ pub fn list_if_empty(specs: &[String], opened: &Opened) -> Result<()> {
     )))
 }
 
+/// Whether a target is of a kind.
+type IsKind = fn(&wharf_core::Target) -> bool;
+
 /// The flags that choose targets.
 ///
 /// # Errors
@@ -251,13 +254,13 @@ pub fn list_if_empty(specs: &[String], opened: &Opened) -> Result<()> {
 pub fn targets(selection: &TargetSelection, opened: &Opened) -> Result<TargetFilter> {
     let TargetSelection { lib, bins, bin, examples, example, tests, test, benches, bench, all_targets } =
         selection;
-    let is_kind: [(&str, &str, &[String], fn(&wharf_core::Target) -> bool); 4] = [
+    let kinds: [(&str, &str, &[String], IsKind); 4] = [
         ("bin", "binaries", bin, wharf_core::Target::is_bin),
         ("example", "examples", example, wharf_core::Target::is_example),
         ("test", "tests", test, wharf_core::Target::is_test),
         ("bench", "benches", bench, wharf_core::Target::is_bench),
     ];
-    for (flag, plural, names, is_kind) in is_kind {
+    for (flag, plural, names, is_kind) in kinds {
         if names.iter().any(String::is_empty) {
             return Err(list_targets(flag, plural, opened, is_kind));
         }

@@ -119,11 +119,6 @@ impl Shell {
         self.state().options.verbosity
     }
 
-    /// Whether standard error shows colours.
-    pub fn colors(&self) -> bool {
-        self.state().err.current_choice() != anstream::ColorChoice::Never
-    }
-
     /// Whether standard output shows colours.
     pub fn out_colors(&self) -> bool {
         self.state().out.current_choice() != anstream::ColorChoice::Never
