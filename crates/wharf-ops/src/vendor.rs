@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cargo_util_schemas::manifest::{TomlManifest, TomlPackageBuild, TomlTarget};
 use serde::Serialize;
 use wharf_base::digest::Sha256;
 use wharf_base::fs;
@@ -115,6 +116,8 @@ fn gather<'a>(
         let needed = packages::reachable(&resolved.whole, workspace.member_ids(), &reach);
         let loaded = packages::load(workspace, sources, &resolved.whole, &needed)
             .context(|| format!("failed to download packages for {place}"))?;
+        // Each workspace has its own sources, and each of those takes the lock on the home.
+        sources.release();
         for (id, package) in loaded {
             if id.source().is_path() {
                 old.remove(package.root());
@@ -160,6 +163,7 @@ fn copy(item: &Item<'_>, to: &Path) -> Result<()> {
         fs::remove_any(&staging)?;
         let mut files = Vec::new();
         walk(to, &mut files)?;
+        remove_repositories(to)?;
         for file in files {
             let relative = file.strip_prefix(to).unwrap_or(&file);
             if !is_wanted(relative) {
@@ -170,10 +174,12 @@ fn copy(item: &Item<'_>, to: &Path) -> Result<()> {
         }
     } else {
         let root = item.package.root();
-        for file in files(&item.package)? {
-            let relative = file.strip_prefix(root).unwrap_or(&file);
+        let files = files(&item.package)?;
+        let relative = |file: &Path| file.strip_prefix(root).unwrap_or(file).to_owned();
+        let included: Vec<PathBuf> = files.iter().map(|file| relative(file)).collect();
+        for (file, relative) in files.iter().zip(&included) {
             if is_wanted(relative) {
-                let digest = copy_file(&item.package, &file, &to.join(relative))?;
+                let digest = copy_file((&item.package, &included), file, &to.join(relative))?;
                 checksums.insert(slashed(relative), digest);
             }
         }
@@ -183,12 +189,11 @@ fn copy(item: &Item<'_>, to: &Path) -> Result<()> {
     Ok(())
 }
 
-fn copy_file(package: &Package, from: &Path, to: &Path) -> Result<String> {
+fn copy_file((package, included): (&Package, &[PathBuf]), from: &Path, to: &Path) -> Result<String> {
     fs::create_dir_all(to.parent().unwrap_or(to))?;
     if package.id().source().is_git() && from == package.manifest_path {
         // Alone in its directory it can inherit nothing.
-        let text = toml::to_string_pretty(&package.manifest.normalized)
-            .context(|| format!("cannot write the manifest of `{}`", package.id()))?;
+        let text = manifest(package, included)?;
         fs::write(to, &text)?;
         return Ok(Sha256::of(text).to_hex());
     }
@@ -200,6 +205,34 @@ fn copy_file(package: &Package, from: &Path, to: &Path) -> Result<String> {
         fs::set_mode(to, fs::metadata(from)?.permissions().mode() & 0o777)?;
     }
     Ok(Sha256::of(bytes).to_hex())
+}
+
+/// The manifest of a git package as it is without its workspace, and without targets whose files are left out.
+fn manifest(package: &Package, included: &[PathBuf]) -> Result<String> {
+    let mut toml: TomlManifest = package.manifest.normalized.clone();
+    let has = |path: &str| included.contains(&wharf_base::paths::normalize(Path::new(path)));
+    let is_there =
+        |target: &TomlTarget| target.path.as_ref().is_none_or(|path| has(&path.0.to_string_lossy()));
+    let some = |targets: Option<Vec<TomlTarget>>| {
+        let left: Vec<TomlTarget> = targets.into_iter().flatten().filter(|target| is_there(target)).collect();
+        (!left.is_empty()).then_some(left)
+    };
+    toml.bin = some(toml.bin.take());
+    toml.example = some(toml.example.take());
+    toml.test = some(toml.test.take());
+    toml.bench = some(toml.bench.take());
+    toml.lib = toml.lib.take().filter(|library| is_there(library));
+    if let Some(settings) = &mut toml.package {
+        settings.build = match settings.build.take() {
+            Some(TomlPackageBuild::SingleScript(script)) if !has(&script) => {
+                Some(TomlPackageBuild::Auto(false))
+            }
+            build => build,
+        };
+    }
+    let text = toml::to_string_pretty(&toml)
+        .context(|| format!("cannot write the manifest of `{}`", package.id()))?;
+    Ok(text)
 }
 
 /// The files of a package that came from no archive: everything below it but other packages.
@@ -225,6 +258,17 @@ fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
             }
         } else {
             files.push(entry.path);
+        }
+    }
+    Ok(())
+}
+
+fn remove_repositories(dir: &Path) -> Result<()> {
+    for entry in fs::read_dir(dir)?.into_iter().filter(|entry| entry.kind.is_dir()) {
+        if entry.name == ".git" {
+            fs::remove_any(&entry.path)?;
+        } else {
+            remove_repositories(&entry.path)?;
         }
     }
     Ok(())

@@ -11,6 +11,7 @@ use wharf_resolve::{Index, IndexError};
 use wharf_sources::{Freshness, Sources};
 
 use super::lock::local_package;
+use super::path_overrides::PathOverrides;
 use crate::workspace::Workspace;
 
 type Answers = HashMap<(SourceId, PackageName), Arc<[SharedSummary]>>;
@@ -19,12 +20,26 @@ type Answers = HashMap<(SourceId, PackageName), Arc<[SharedSummary]>>;
 pub(super) struct WorkspaceIndex<'a> {
     workspace: &'a Workspace,
     sources: &'a Sources,
+    overrides: Option<&'a PathOverrides>,
     answers: RefCell<Answers>,
 }
 
 impl<'a> WorkspaceIndex<'a> {
     pub(super) fn new(workspace: &'a Workspace, sources: &'a Sources) -> Self {
-        Self { workspace, sources, answers: RefCell::default() }
+        Self { workspace, sources, overrides: None, answers: RefCell::default() }
+    }
+
+    /// The same, with packages that have the dependencies of others.
+    pub(super) fn with_overrides(
+        workspace: &'a Workspace,
+        sources: &'a Sources,
+        overrides: &'a PathOverrides,
+    ) -> Self {
+        Self { overrides: Some(overrides), ..Self::new(workspace, sources) }
+    }
+
+    fn seen(&self, summary: &SharedSummary) -> SharedSummary {
+        self.overrides.map_or_else(|| summary.clone(), |overrides| overrides.seen(summary))
     }
 
     /// Without a network, versions that are on disk are preferred to all others: those are treated as yanked, which
@@ -71,6 +86,10 @@ impl Index for WorkspaceIndex<'_> {
             let found = self.sources.summaries(source, name, freshness);
             self.at_hand(found.map_err(|error| IndexError(Box::new(error)))?)
         };
+        let answer: Arc<[SharedSummary]> = match self.overrides {
+            Some(_) => answer.iter().map(|summary| self.seen(summary)).collect(),
+            None => answer,
+        };
         self.answers.borrow_mut().insert(key, answer.clone());
         Ok(answer)
     }
@@ -92,7 +111,7 @@ impl Index for WorkspaceIndex<'_> {
                 .matching(source, name, freshness, &|candidate| candidate == version)
                 .map_err(|error| IndexError(Box::new(error)))?;
             if let Some(summary) = found.into_iter().next() {
-                return Ok(Some(summary));
+                return Ok(Some(self.seen(&summary)));
             }
         }
         Ok(None)

@@ -28,6 +28,7 @@ use crate::lock_changes::{Comparison, LockChanges};
 use crate::workspace::Workspace;
 
 use index::WorkspaceIndex;
+use path_overrides::PathOverrides;
 
 /// How a workspace is resolved.
 #[derive(Clone, Debug)]
@@ -146,10 +147,7 @@ pub(crate) fn resolve_from(
     problem.locked = locked.clone();
     apply(unlock, &mut problem);
     let index = WorkspaceIndex::new(workspace, sources);
-    let mut resolution =
-        wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
-    path_overrides::apply(workspace, &options.path_overrides, &mut resolution)?;
-    Ok(resolution)
+    wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))
 }
 
 /// Resolves for some members with some features, keeping to what `whole` chose.
@@ -171,10 +169,11 @@ pub fn resolve_members(
         .collect();
     let mut problem = problem(workspace, options, roots)?;
     problem.locked = graph_of(whole);
-    let index = WorkspaceIndex::new(workspace, sources);
+    let overrides = PathOverrides::read(workspace, &options.path_overrides)?;
+    let index = WorkspaceIndex::with_overrides(workspace, sources, &overrides);
     let mut resolution =
         wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
-    path_overrides::apply(workspace, &options.path_overrides, &mut resolution)?;
+    overrides.apply(workspace, &mut resolution);
     Ok(resolution)
 }
 

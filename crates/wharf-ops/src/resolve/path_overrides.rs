@@ -1,59 +1,85 @@
 //! `paths` of the configuration: packages on disk that are built in place of others with the same name (reference,
 //! "Overriding Dependencies": "Overriding with local dependencies").
 //!
-//! The lockfile does not see them. They must not change the graph, so their dependencies are looked for among the
-//! packages that were resolved without them.
+//! The lockfile does not see them. A build is resolved as if the package that is replaced had the dependencies and
+//! features of the one on disk, whatever its version; then the one takes the place of the other.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use wharf_core::resolution::{ResolvedEdge, ResolvedPackage};
-use wharf_core::{DepKind, Dependency, Package, PackageId, Resolution, SourceId};
+use wharf_core::resolution::ResolvedPackage;
+use wharf_core::summary::SharedSummary;
+use wharf_core::{Package, PackageId, PackageName, Resolution, SourceId, Summary};
 
 use super::lock::local_package;
 use crate::config::Sourced;
-use crate::failure::{Context, Failure, Result};
+use crate::failure::{Context, Result};
 use crate::workspace::Workspace;
 
-/// Puts the packages at `paths` in the place of those with their names.
-///
-/// # Errors
-/// If a path holds no package, or one needs what the graph does not have.
-pub(super) fn apply(
-    workspace: &Workspace,
-    paths: &[Sourced<PathBuf>],
-    resolution: &mut Resolution,
-) -> Result<()> {
-    for path in paths {
-        let failed = || {
-            format!(
-                "failed to update path override `{}` (defined in {})",
-                path.value.display(),
-                path.definition
-            )
-        };
-        let packages = packages_below(workspace, &path.value).context(failed)?;
-        for package in packages {
-            let replaced: Vec<PackageId> = resolution
-                .ids()
-                .filter(|id| id.name() == package.name() && id.source() != package.id().source())
-                .filter(|id| !workspace.member_ids().contains(*id))
-                .cloned()
-                .collect();
-            for original in replaced {
-                let id = add(workspace, resolution, &package, Some(&original)).context(failed)?;
-                resolution.replacements.insert(original, id);
+/// The packages that stand in for others, by name.
+#[derive(Default)]
+pub(super) struct PathOverrides(BTreeMap<PackageName, Arc<Package>>);
+
+impl PathOverrides {
+    /// Reads the packages.
+    ///
+    /// # Errors
+    /// If a path is no directory, or a manifest cannot be read.
+    pub fn read(workspace: &Workspace, paths: &[Sourced<PathBuf>]) -> Result<Self> {
+        let mut packages = BTreeMap::new();
+        for path in paths {
+            let found = packages_below(workspace, &path.value).context(|| {
+                format!(
+                    "failed to update path override `{}` (defined in {})",
+                    path.value.display(),
+                    path.definition
+                )
+            })?;
+            packages.extend(found.into_iter().map(|package| (package.name().clone(), package)));
+        }
+        Ok(Self(packages))
+    }
+
+    /// What stands in for a package.
+    fn of(&self, id: &PackageId) -> Option<&Arc<Package>> {
+        self.0.get(id.name()).filter(|package| package.id().source() != id.source())
+    }
+
+    /// A summary as the resolver is to see it.
+    pub fn seen(&self, summary: &SharedSummary) -> SharedSummary {
+        let Some(package) = self.of(&summary.id) else { return summary.clone() };
+        let instead = &package.manifest.summary;
+        Arc::new(Summary {
+            dependencies: instead.dependencies.clone(),
+            features: instead.features.clone(),
+            ..(**summary).clone()
+        })
+    }
+
+    /// Puts the packages into the places of those that they stand in for. Members stay what they are.
+    pub fn apply(&self, workspace: &Workspace, resolution: &mut Resolution) {
+        let replaced: Vec<(PackageId, Arc<Package>)> = resolution
+            .ids()
+            .filter(|id| !workspace.is_member(id))
+            .filter_map(|id| Some((id.clone(), self.of(id)?.clone())))
+            .collect();
+        for (original, package) in replaced {
+            let id = package.id().clone();
+            if let Some(known) = resolution.get(&original) {
+                let summary = package.manifest.summary.clone();
+                let resolved = ResolvedPackage { summary, checksum: None, ..known.clone() };
+                resolution.packages.insert(id.clone(), resolved);
             }
+            resolution.replacements.insert(original, id);
         }
     }
-    Ok(())
 }
 
-/// The package in a directory, or those in the directories below it.
-fn packages_below(workspace: &Workspace, dir: &std::path::Path) -> Result<Vec<Arc<Package>>> {
+/// The package in a directory, or those in the directories right below it.
+fn packages_below(workspace: &Workspace, dir: &Path) -> Result<Vec<Arc<Package>>> {
     let dir = wharf_base::paths::normalize(dir);
-    let load = |dir: &std::path::Path| local_package(workspace, &SourceId::for_path(dir)?);
+    let load = |dir: &Path| local_package(workspace, &SourceId::for_path(dir)?);
     if dir.join("Cargo.toml").is_file() {
         return Ok(vec![load(&dir)?]);
     }
@@ -64,69 +90,4 @@ fn packages_below(workspace: &Workspace, dir: &std::path::Path) -> Result<Vec<Ar
         }
     }
     Ok(packages)
-}
-
-/// Adds a package to the graph, with edges to what it finds there. `original` is the one it stands for.
-fn add(
-    workspace: &Workspace,
-    resolution: &mut Resolution,
-    package: &Arc<Package>,
-    original: Option<&PackageId>,
-) -> Result<PackageId> {
-    let id = package.id().clone();
-    if resolution.get(&id).is_some() {
-        return Ok(id);
-    }
-    let summary = package.manifest.summary.clone();
-    let features = original.and_then(|original| resolution.get(original)).map(|known| known.features.clone());
-    let resolved = ResolvedPackage {
-        summary: summary.clone(),
-        edges: Vec::new(),
-        features: features.unwrap_or_default(),
-        checksum: None,
-    };
-    resolution.packages.insert(id.clone(), resolved);
-    let mut edges: BTreeMap<PackageId, Vec<Dependency>> = BTreeMap::new();
-    for dependency in &summary.dependencies {
-        if dependency.kind() == DepKind::Development {
-            continue;
-        }
-        let target = target(workspace, resolution, dependency, original)?;
-        match target {
-            Some(target) => edges.entry(target).or_default().push(dependency.clone()),
-            None if dependency.is_optional() => {}
-            None => {
-                return Err(Failure::new(format!(
-                    "path override for crate `{}` needs `{}`, which the original does not depend on",
-                    package.name(),
-                    dependency.name()
-                ))
-                .help("use `[patch]` to change the graph of dependencies"));
-            }
-        }
-    }
-    let edges = edges.into_iter().map(|(to, dependencies)| ResolvedEdge { to, dependencies }).collect();
-    if let Some(resolved) = resolution.packages.get_mut(&id) {
-        resolved.edges = edges;
-    }
-    Ok(id)
-}
-
-/// The package that satisfies a dependency: what the original uses, else anything in the graph.
-fn target(
-    workspace: &Workspace,
-    resolution: &mut Resolution,
-    dependency: &Dependency,
-    original: Option<&PackageId>,
-) -> Result<Option<PackageId>> {
-    let of_original = original.map(|original| resolution.edges(original)).unwrap_or_default();
-    let used = of_original.iter().map(|edge| &edge.to).find(|id| dependency.matches_ignoring_source(id));
-    if let Some(found) = used {
-        return Ok(Some(found.clone()));
-    }
-    if dependency.source().is_path() && !dependency.is_optional() {
-        let package = local_package(workspace, dependency.source())?;
-        return add(workspace, resolution, &package, None).map(Some);
-    }
-    Ok(resolution.ids().find(|id| dependency.matches_id(id)).cloned())
 }
