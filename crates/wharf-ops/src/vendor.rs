@@ -209,7 +209,7 @@ fn copy_file((package, included): (&Package, &[PathBuf]), from: &Path, to: &Path
 
 /// The manifest of a git package as it is without its workspace, and without targets whose files are left out.
 fn manifest(package: &Package, included: &[PathBuf]) -> Result<String> {
-    let mut toml: TomlManifest = package.manifest.normalized.clone();
+    let mut toml: TomlManifest = (*package.manifest.normalized).clone();
     let has = |path: &str| included.contains(&wharf_base::paths::normalize(Path::new(path)));
     let is_there =
         |target: &TomlTarget| target.path.as_ref().is_none_or(|path| has(&path.0.to_string_lossy()));
