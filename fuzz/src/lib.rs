@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use wharf_core::manifest::{AnyManifest, Entry, Files, Origin, TomlDocument};
+use wharf_core::manifest::{AnyManifest, Entry, Files, Origin, TomlDocument, Unstable};
 use wharf_core::{Lockfile, SourceId};
 use wharf_ops::Config;
 use wharf_ops::config::Env;
