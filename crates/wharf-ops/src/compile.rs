@@ -16,7 +16,8 @@ use wharf_sources::Sources;
 
 use crate::failure::{Context, Failure, Result};
 use crate::narrow::{Narrowed, Scope, narrow};
-use crate::resolve::{ResolveOptions, Resolved, Unlock, resolve_workspace};
+use crate::resolve::features::distribute;
+use crate::resolve::{ResolveOptions, Resolved, Unlock, resolve_needed, resolve_workspace};
 use crate::workspace::Workspace;
 
 /// What is to be built.
@@ -75,7 +76,13 @@ pub fn prepare(
     request: &CompileRequest,
 ) -> Result<Prepared> {
     let profiles = profiles(workspace, request)?;
-    let resolved = resolve_workspace(workspace, sources, &request.resolve, &Unlock::Nothing)?;
+    let resolved = if request.resolve.only_needed {
+        let chosen = workspace.select(&request.scope.packages)?;
+        let roots = distribute(workspace, &chosen.packages, &request.scope.features)?;
+        resolve_needed(workspace, sources, &request.resolve, &roots, request.scope.dev_dependencies)?
+    } else {
+        resolve_workspace(workspace, sources, &request.resolve, &Unlock::Nothing)?
+    };
     let narrowed = narrow(workspace, sources, toolchain, &request.resolve, (&resolved, &request.scope))?;
     let plan = wharf_plan::plan(&Request {
         resolution: &narrowed.resolution,

@@ -83,7 +83,7 @@ pub fn load(
 }
 
 /// The manifest of a registry package: it inherits nothing, and nobody can mend what it should be warned of.
-fn read_released(
+pub(crate) fn read_released(
     id: &PackageId,
     manifest_path: &std::path::Path,
     unstable: &Unstable,

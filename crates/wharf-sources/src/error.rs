@@ -39,6 +39,16 @@ pub enum SourceError {
         /// The beginning of the answer, if it is text.
         body: String,
     },
+    /// The web API of a registry refused a request.
+    #[error("the registry refused it (status {status} at `{url}`): {reason}")]
+    Api {
+        /// What was asked for.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// What the registry said.
+        reason: String,
+    },
     /// The HTTP client could not be set up.
     #[error("cannot set up http: {reason}")]
     Http {

@@ -7,6 +7,7 @@
 //! git and path packages are read by a function that the caller hands in ([`PackageReader`]).
 
 mod chase;
+mod client;
 mod context;
 mod directory;
 mod download;
@@ -27,6 +28,7 @@ mod sources;
 mod sparse;
 mod unpack;
 
+pub use client::{Api, ApiToken};
 pub use error::{ArchiveError, AuthProblem, ReadError, SourceError};
 pub use event::SourceEvent;
 pub use home::{CacheLock, CargoHome, LockScope};

@@ -55,6 +55,8 @@ pub(crate) struct Inner {
     registries: Mutex<HashMap<SourceId, Arc<Registry>>>,
     repositories: Mutex<HashMap<SourceId, Arc<GitSource>>>,
     directories: Mutex<HashMap<SourceId, Arc<Directory>>>,
+    /// Registries on this machine that lie over others.
+    overlays: Mutex<HashMap<SourceId, Arc<Registry>>>,
 }
 
 impl Inner {
@@ -93,6 +95,12 @@ impl Inner {
         repositories.entry(source.clone()).or_insert_with(open).clone()
     }
 
+    /// What lies over a registry.
+    fn overlay(&self, source: &SourceId) -> Option<Arc<Registry>> {
+        let overlays = self.overlays.lock().unwrap_or_else(PoisonError::into_inner);
+        overlays.get(&source.without_precise()).cloned()
+    }
+
     /// The vendored packages that stand for those of `source`.
     fn directory(&self, source: &SourceId) -> Result<Arc<Directory>, SourceError> {
         let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
@@ -118,6 +126,7 @@ impl Sources {
             registries: Mutex::default(),
             repositories: Mutex::default(),
             directories: Mutex::default(),
+            overlays: Mutex::default(),
         };
         Self { runtime: OnceLock::new(), inner: Arc::new(inner) }
     }
@@ -163,11 +172,14 @@ impl Sources {
             SourceKind::Registry | SourceKind::SparseRegistry | SourceKind::LocalRegistry => {
                 context.hold_lock()?;
                 let registry = self.inner.registry(source)?;
-                let file = match registry.at_hand(name, freshness) {
-                    Some(file) => file?,
-                    None => self.runtime()?.block_on(registry.file(context, name, freshness))?,
-                };
-                return Ok(file.matching(name, &registry.converter, wanted));
+                let mut found = self.of_registry(&registry, name, freshness, wanted)?;
+                if let Some(overlay) = self.inner.overlay(source) {
+                    let above = self.of_registry(&overlay, name, Freshness::Current, wanted)?;
+                    found.retain(|below| !above.iter().any(|above| above.id.version() == below.id.version()));
+                    found.extend(above);
+                    found.sort_by(|a, b| a.id.version().cmp(b.id.version()));
+                }
+                return Ok(found);
             }
             SourceKind::Directory => {
                 let mut found = self.inner.directory(source)?.named(context, name)?;
@@ -223,6 +235,63 @@ impl Sources {
                 .into_iter()
                 .collect(),
         }
+    }
+
+    fn of_registry(
+        &self,
+        registry: &Arc<Registry>,
+        name: &PackageName,
+        freshness: Freshness,
+        wanted: &dyn Fn(&Version) -> bool,
+    ) -> Result<Vec<SharedSummary>, SourceError> {
+        let file = match registry.at_hand(name, freshness) {
+            Some(file) => file?,
+            None => self.runtime()?.block_on(registry.file(self.context(), name, freshness))?,
+        };
+        Ok(file.matching(name, &registry.converter, wanted))
+    }
+
+    /// Lays the local registry in `dir` over a registry: its packages are found there first, and downloaded from
+    /// here. Laid again, it is read anew.
+    pub fn lay_over(&self, source: &SourceId, dir: &std::path::Path) -> Result<(), SourceError> {
+        let context = self.context();
+        let local = SourceId::for_local_registry(dir).map_err(|_| SourceError::RegistryUrl {
+            url: dir.display().to_string(),
+            reason: "it is not an absolute path",
+        })?;
+        let overlay = Registry::open(source.clone(), local, context)?;
+        // Another package of this name and version may have been unpacked before.
+        wharf_base::fs::remove_any(&context.home.unpacked(&overlay.dir))?;
+        let mut overlays = self.inner.overlays.lock().unwrap_or_else(PoisonError::into_inner);
+        overlays.insert(source.without_precise(), Arc::new(overlay));
+        Ok(())
+    }
+
+    /// The registry that a package comes from: one that lies over its own, if it is there.
+    fn registry_with(&self, package: &PackageId) -> Result<Arc<Registry>, SourceError> {
+        if let Some(overlay) = self.inner.overlay(package.source()) {
+            let is_it = |version: &Version| version == package.version();
+            if !self.of_registry(&overlay, package.name(), Freshness::Current, &is_it)?.is_empty() {
+                return Ok(overlay);
+            }
+        }
+        self.inner.registry(package.source())
+    }
+
+    pub(crate) fn options(&self) -> &SourceOptions {
+        &self.context().options
+    }
+
+    pub(crate) fn need_network(&self, what: impl FnOnce() -> String) -> Result<(), SourceError> {
+        self.context().need_network(what)
+    }
+
+    pub(crate) fn api_client(&self) -> Result<reqwest::Client, SourceError> {
+        self.context().http.texts(&self.context().options.http)
+    }
+
+    pub(crate) fn block_on<F: Future>(&self, future: F) -> Result<F::Output, SourceError> {
+        Ok(self.runtime()?.block_on(future))
     }
 
     fn path_package(&self, source: &SourceId) -> Result<Package, SourceError> {
@@ -316,7 +385,7 @@ impl Sources {
             let source = wanted.id.source();
             let served = self.inner.served(source);
             if served.is_registry() {
-                jobs.push(Job { registry: self.inner.registry(source)?, wanted: wanted.clone() });
+                jobs.push(Job { registry: self.registry_with(&wanted.id)?, wanted: wanted.clone() });
                 continue;
             }
             let place = match served.kind() {

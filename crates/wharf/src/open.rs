@@ -74,6 +74,7 @@ impl Opened {
             published_until: None,
             path_overrides: config.misc()?.path_overrides,
             lock_changed,
+            only_needed: false,
         };
         let wharf_home = config.env().wharf_home(config.cwd())?;
         Ok(Opened { workspace, sources, resolve, wharf_home })

@@ -52,6 +52,9 @@ pub struct ResolveOptions {
     pub path_overrides: Vec<Sourced<PathBuf>>,
     /// Hears of changes of the lockfile, before anything is downloaded.
     pub lock_changed: LockListener,
+    /// Only what a command needs is resolved, and no lockfile is written: what is installed from elsewhere may have
+    /// dev-dependencies and optional ones that cannot be found here.
+    pub only_needed: bool,
 }
 
 /// Hears what changed in a lockfile.
@@ -148,6 +151,38 @@ pub(crate) fn resolve_from(
     apply(unlock, &mut problem);
     let index = WorkspaceIndex::new(workspace, sources);
     wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))
+}
+
+/// Resolves only what some members with some features need, keeping to the lockfile as far as it is read. Nothing is
+/// written.
+pub(crate) fn resolve_needed(
+    workspace: &Workspace,
+    sources: &Sources,
+    options: &ResolveOptions,
+    members: &[(Arc<Package>, RequestedFeatures)],
+    dev_dependencies: bool,
+) -> Result<Resolved> {
+    let previous = match options.lock {
+        LockPolicy::Ignore => None,
+        _ => lock::read(workspace)?,
+    };
+    let locked = previous
+        .as_ref()
+        .map(|found| lock::graph(&found.lockfile, workspace, &options.patches))
+        .unwrap_or_default();
+    let roots = members
+        .iter()
+        .map(|(package, features)| Root {
+            summary: package.manifest.summary.clone(),
+            features: features.clone(),
+            dev_dependencies,
+        })
+        .collect();
+    let mut problem = problem(workspace, options, roots)?;
+    problem.locked = locked.clone();
+    let index = WorkspaceIndex::new(workspace, sources);
+    let whole = wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
+    Ok(Resolved { whole, previous, locked, changed: false })
 }
 
 /// Resolves for some members with some features, keeping to what `whole` chose.
