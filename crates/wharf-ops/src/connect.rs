@@ -9,8 +9,8 @@ use cargo_util_schemas::manifest::{PackageName, TomlDependency};
 use wharf_core::SourceId;
 use wharf_core::manifest::{AnyManifest, Origin, Patch, TomlDocument};
 use wharf_core::source::CRATES_IO;
+pub use wharf_sources::{Api, ApiToken, Network, SourceEvent, Sources, Token};
 use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions};
-pub use wharf_sources::{Network, SourceEvent, Sources};
 
 use crate::config::Config;
 use crate::credentials::{CredentialEvent, Credentials, Operation};
@@ -51,6 +51,46 @@ pub fn sources(
     network: Network,
     events: Box<dyn Fn(SourceEvent) + Send + Sync>,
 ) -> Result<Sources> {
+    let replacements = config.sources()?.replacements()?;
+    sources_with(config, loader, network, events, replacements)
+}
+
+/// The sources of packages without the replacements of the configuration: what is published, yanked or owned is so
+/// in a registry itself, not in one that stands for it.
+pub fn unreplaced_sources(
+    config: &Arc<Config>,
+    loader: &Arc<Loader>,
+    network: Network,
+    events: Box<dyn Fn(SourceEvent) + Send + Sync>,
+) -> Result<Sources> {
+    let replacements = config.builtin_sources().replacements()?;
+    sources_with(config, loader, network, events, replacements)
+}
+
+/// Refuses to take crates.io for granted where the configuration has something else in its place.
+pub fn refuse_replaced_crates_io(config: &Config) -> Result<()> {
+    let crates_io = SourceId::crates_io();
+    let replaced = config.sources()?.replacements()?.remove(&crates_io);
+    let builtin = config.builtin_sources().replacements()?.remove(&crates_io);
+    if replaced == builtin {
+        return Ok(());
+    }
+    let Some(other) = replaced else { return Ok(()) };
+    Err(match other.registry_name().filter(|_| other.is_remote_registry()) {
+        Some(name) => Failure::new(format!("crates-io is replaced with remote registry {name}"))
+            .help(format!("include `--registry {name}` or `--registry crates-io`")),
+        None => Failure::new(format!("crates-io is replaced with non-remote-registry source {other}"))
+            .help("include `--registry crates-io` to use crates.io"),
+    })
+}
+
+fn sources_with(
+    config: &Arc<Config>,
+    loader: &Arc<Loader>,
+    network: Network,
+    events: Box<dyn Fn(SourceEvent) + Send + Sync>,
+    replacements: BTreeMap<SourceId, SourceId>,
+) -> Result<Sources> {
     let events: SourceListener = events.into();
     let net = config.net()?;
     let http = config.http()?;
@@ -81,7 +121,7 @@ pub fn sources(
             .and_then(|pause| pause.parse().ok())
             .map(Duration::from_millis),
         crates_io,
-        replacements: config.sources()?.replacements()?,
+        replacements,
         tokens: tokens(config.clone(), events.clone()),
     };
     let reader = {

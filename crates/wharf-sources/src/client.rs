@@ -216,10 +216,9 @@ impl Api<'_> {
 
     /// A directory that stands for a registry, as tests and mirrors have them: uploads are kept, answers lie ready.
     fn file_exchange(&self, url: &Url, body: Body) -> Result<Vec<u8>, SourceError> {
-        let path = url.to_file_path().map_err(|()| SourceError::RegistryUrl {
-            url: url.to_string(),
-            reason: "it is not a path",
-        })?;
+        let path = url
+            .to_file_path()
+            .map_err(|()| SourceError::RegistryUrl { url: url.to_string(), reason: "it is not a path" })?;
         match body {
             Body::Bytes(bytes) => {
                 fs::write(&path, bytes)?;

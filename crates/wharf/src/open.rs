@@ -1,14 +1,16 @@
 //! Opens the workspace that a command works in, and what it needs beside it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use wharf_core::SourceId;
 use wharf_ops::config::IncompatibleRustVersions;
 use wharf_ops::connect::{self, Network, SourceEvent, Sources};
 use wharf_ops::plan::{CompileKind, Toolchain};
 use wharf_ops::resolve::{LockListener, ResolveOptions};
 use wharf_ops::toolchain::{self, Compiler};
-use wharf_ops::workspace::settle_manifest;
+use wharf_ops::workspace::{Places, settle_manifest};
 use wharf_ops::{Config, Result, Workspace, settings};
 
 use crate::cli::ManifestOptions;
@@ -24,6 +26,8 @@ pub struct Opened {
     /// How it is resolved.
     pub resolve: ResolveOptions,
     wharf_home: PathBuf,
+    network: Network,
+    told: Told,
 }
 
 impl Opened {
@@ -54,13 +58,27 @@ impl Opened {
         let lockfile = config.resolver()?.lockfile_path.filter(|_| session.allows_unstable());
         let places = settings::places(config, target_dir.map(PathBuf::as_path), lockfile.as_deref())?;
         let workspace = Workspace::open(loader.clone(), &path, &places)?;
+        Self::around(workspace, config, session)
+    }
+
+    /// Opens everything but a workspace, which the caller puts into the place of an empty one.
+    ///
+    /// # Errors
+    /// If the configuration is malformed.
+    pub fn bare(session: &Session, places: &Places) -> Result<Opened> {
+        let loader = connect::loader(&session.config)?;
+        Self::around(Workspace::empty(loader, session.cwd(), places), &session.config, session)
+    }
+
+    fn around(workspace: Workspace, config: &Arc<Config>, session: &Session) -> Result<Opened> {
+        let loader = workspace.loader().clone();
         let access = session.access()?;
         let network = match access.offline {
             Some(because) => Network::Offline { because },
             None => Network::Online,
         };
-        let shell = session.shell.clone();
-        let sources = connect::sources(config, &loader, network, Box::new(move |event| tell(&shell, event)))?;
+        let told = Told::default();
+        let sources = connect::sources(config, &loader, network, told.listener(session))?;
         let shell = session.shell.clone();
         let lock_changed = LockListener(Arc::new(move |changes| crate::report::lock::show(changes, &shell)));
         let prefer = config.resolver()?.incompatible_rust_versions;
@@ -77,7 +95,7 @@ impl Opened {
             only_needed: false,
         };
         let wharf_home = config.env().wharf_home(config.cwd())?;
-        Ok(Opened { workspace, sources, resolve, wharf_home })
+        Ok(Opened { workspace, sources, resolve, wharf_home, network, told })
     }
 
     /// Reads the workspace again after manifests were edited.
@@ -91,6 +109,15 @@ impl Opened {
         let manifest = self.workspace.current_manifest().to_owned();
         self.workspace = Workspace::open(loader, &manifest, &places)?;
         Ok(())
+    }
+
+    /// The sources of packages without the replacements of the configuration, for the web API.
+    ///
+    /// # Errors
+    /// If the configuration is malformed.
+    pub fn registries(&self, session: &Session, quietly: bool) -> Result<Sources> {
+        let listener = if quietly { Box::new(|_| {}) } else { self.told.listener(session) };
+        connect::unreplaced_sources(&session.config, self.workspace.loader(), self.network, listener)
     }
 
     /// Finds the compiler; its version decides where members say nothing.
@@ -139,6 +166,25 @@ impl Opened {
             session.shell.warn(text);
         }
         Ok(())
+    }
+}
+
+/// What was told of sources, for those that are opened twice.
+#[derive(Clone, Default)]
+pub struct Told(Arc<Mutex<BTreeSet<SourceId>>>);
+
+impl Told {
+    /// Shows what sources do.
+    pub fn listener(&self, session: &Session) -> Box<dyn Fn(SourceEvent) + Send + Sync> {
+        let (shell, told) = (session.shell.clone(), self.clone());
+        Box::new(move |event| {
+            if let SourceEvent::UpdatingIndex { source } = &event
+                && !told.0.lock().unwrap_or_else(PoisonError::into_inner).insert(source.clone())
+            {
+                return;
+            }
+            tell(&shell, event);
+        })
     }
 }
 

@@ -70,6 +70,24 @@ impl Session {
         Ok(session)
     }
 
+    /// The same session with the configuration of another directory.
+    ///
+    /// # Errors
+    /// If that configuration is broken.
+    pub fn rooted_at(&self, dir: &Path) -> Result<Session> {
+        let mut invocation = self.invocation.clone();
+        invocation.cwd = dir.to_owned();
+        let config = load(&invocation, &self.global, Broken::Refuse)?;
+        Ok(Session {
+            invocation: self.invocation.clone(),
+            global: self.global.clone(),
+            config: Arc::new(config),
+            shell: self.shell.clone(),
+            started: self.started,
+            jobserver: self.jobserver.clone(),
+        })
+    }
+
     /// The current directory.
     pub fn cwd(&self) -> &Path {
         &self.invocation.cwd

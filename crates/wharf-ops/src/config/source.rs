@@ -60,6 +60,12 @@ impl Config {
         Ok(SourceTable { entries })
     }
 
+    /// The sources that are there without any configuration.
+    pub fn builtin_sources(&self) -> SourceTable {
+        let crates_io = Entry { ids: self.crates_io_ids(), replace_with: None };
+        SourceTable { entries: BTreeMap::from([(CRATES_IO.to_owned(), crates_io)]) }
+    }
+
     /// Where crates.io is, and the ids under which it is met: as lockfiles spell it, and as the sparse index.
     fn crates_io_ids(&self) -> Vec<SourceId> {
         let sparse = Url::parse(CRATES_IO_SPARSE).expect("the constant is a URL");

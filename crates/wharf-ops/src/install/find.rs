@@ -69,7 +69,7 @@ pub fn is_exact(req: &VersionReq) -> bool {
 /// # Errors
 /// If there is none, or it needs a newer compiler than `rustc`.
 pub fn in_registry(
-    sources: &Sources,
+    (sources, loader): (&Sources, &Loader),
     registry: &SourceId,
     spec: &CrateSpec,
     rustc: Option<&PartialVersion>,
@@ -90,8 +90,10 @@ pub fn in_registry(
     if let (Some(rustc), Some(wanted)) = (rustc, &summary.rust_version)
         && !wanted.is_compatible_with(rustc)
     {
-        let supports = |rust_version: &cargo_util_schemas::manifest::RustVersion| rust_version.is_compatible_with(rustc);
-        let other = all.iter().rev().find(|other| !other.yanked && other.rust_version.as_ref().is_none_or(supports));
+        let supports =
+            |rust_version: &cargo_util_schemas::manifest::RustVersion| rust_version.is_compatible_with(rustc);
+        let other =
+            all.iter().rev().find(|other| !other.yanked && other.rust_version.as_ref().is_none_or(supports));
         let failure = Failure::new(format!(
             "cannot install package `{name} {}`, it requires rustc {wanted} or newer, while the currently active \
              rustc version is {rustc}",
@@ -107,8 +109,9 @@ pub fn in_registry(
     }
     let wanted = Wanted { id: summary.id.clone(), checksum: summary.checksum.clone() };
     let dirs = sources.fetch(&[wanted])?;
-    let dir = dirs.get(&summary.id).ok_or_else(|| Failure::new(format!("`{}` was not fetched", summary.id)))?;
-    read_released(&summary.id, &dir.join("Cargo.toml"))
+    let dir =
+        dirs.get(&summary.id).ok_or_else(|| Failure::new(format!("`{}` was not fetched", summary.id)))?;
+    read_released(&summary.id, &dir.join("Cargo.toml"), loader.unstable())
 }
 
 /// The package of a git repository that fits, or the only one with programs.
@@ -152,12 +155,15 @@ fn choose(packages: Vec<Package>, spec: Option<&CrateSpec>, source: &SourceId) -
             [one] => return Ok((*one).clone()),
             several => {
                 let names: Vec<&str> = several.iter().map(|package| package.name().as_str()).collect();
-                return Err(Failure::new(format!("multiple packages with {what} found: {}", names.join(", ")))
-                    .help(format!(
-                        "name one of them, as in `install --git {} {}`",
-                        source.url(),
-                        names[0]
-                    )));
+                return Err(Failure::new(format!(
+                    "multiple packages with {what} found: {}",
+                    names.join(", ")
+                ))
+                .help(format!(
+                    "name one of them, as in `install --git {} {}`",
+                    source.url(),
+                    names[0]
+                )));
             }
         }
     }

@@ -37,7 +37,13 @@ pub fn root(config: &Config, cwd: &Path, stated: Option<&Path>) -> Result<PathBu
 pub fn program_names(package: &Package, filter: &TargetFilter) -> BTreeSet<String> {
     let suffix = std::env::consts::EXE_SUFFIX;
     let of = |is_it: fn(&Target) -> bool| -> Vec<String> {
-        package.manifest.targets.iter().filter(|target| is_it(target)).map(|target| target.name.clone()).collect()
+        package
+            .manifest
+            .targets
+            .iter()
+            .filter(|target| is_it(target))
+            .map(|target| target.name.clone())
+            .collect()
     };
     let is_example = |target: &Target| target.kind == TargetKind::ExampleBin;
     let names = |names: &Names, is_it: fn(&Target) -> bool| match names {
@@ -252,7 +258,8 @@ pub fn uninstall(root: &Path, spec: &str, programs: &[String], tell: Tell<'_>) -
     match found.as_slice() {
         [one] => uninstall_id(root, tracker, one, programs, tell),
         [] => {
-            let failure = Failure::new(format!("package ID specification `{spec}` did not match any packages"));
+            let failure =
+                Failure::new(format!("package ID specification `{spec}` did not match any packages"));
             Err(match crate::suggest::nearest(wanted.name(), ids.iter().map(|id| id.name().as_str())) {
                 Some(near) => failure.help(format!("a package with a similar name is installed: `{near}`")),
                 None => failure,

@@ -159,8 +159,7 @@ impl Tracker {
 
     /// What is installed: packages and their programs.
     pub fn all(&self) -> Vec<(PackageId, &BTreeSet<String>)> {
-        let mut all: Vec<_> =
-            self.v1.iter().filter_map(|(id, bins)| Some((parse_key(id)?, bins))).collect();
+        let mut all: Vec<_> = self.v1.iter().filter_map(|(id, bins)| Some((parse_key(id)?, bins))).collect();
         all.sort_by(|a, b| a.0.cmp(&b.0));
         all
     }
@@ -198,7 +197,9 @@ impl Tracker {
             let lines: Vec<String> = duplicates
                 .iter()
                 .map(|(name, owner)| match owner {
-                    Some(owner) => format!("binary `{name}` already exists in destination as part of `{owner}`"),
+                    Some(owner) => {
+                        format!("binary `{name}` already exists in destination as part of `{owner}`")
+                    }
                     None => format!("binary `{name}` already exists in destination"),
                 })
                 .collect();

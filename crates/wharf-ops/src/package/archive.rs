@@ -54,9 +54,9 @@ pub(super) fn entries(
     let mut entries: Vec<Entry> = Vec::new();
     let mut has_manifest = false;
     for file in files {
-        let path = file.strip_prefix(root).map_err(|_| {
-            Failure::new(format!("`{}` is not below `{}`", file.display(), root.display()))
-        })?;
+        let path = file
+            .strip_prefix(root)
+            .map_err(|_| Failure::new(format!("`{}` is not below `{}`", file.display(), root.display())))?;
         check_name(path, tell)?;
         let text = path.to_str().ok_or_else(|| {
             Failure::new(format!("cannot package `{}`: its path is not UTF-8", path.display()))
@@ -139,8 +139,10 @@ fn check_script(package: &Package, script: &Target) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(Failure::new(format!("the source file of build script `{}` {what}", script.name))
-        .help(format!("let `build` in `{}` name a file inside of the package", package.manifest_path.display())))
+    Err(Failure::new(format!("the source file of build script `{}` {what}", script.name)).help(format!(
+        "let `build` in `{}` name a file inside of the package",
+        package.manifest_path.display()
+    )))
 }
 
 /// Texts that are made for an archive.
@@ -184,8 +186,8 @@ pub(super) fn pack(
             Content::Copied(file) => {
                 let metadata = fs::metadata(file)
                     .context(|| format!("failed to open for archiving: `{}`", file.display()))?;
-                let bytes =
-                    fs::read(file).context(|| format!("failed to open for archiving: `{}`", file.display()))?;
+                let bytes = fs::read(file)
+                    .context(|| format!("failed to open for archiving: `{}`", file.display()))?;
                 let mut header = Header::new_gnu();
                 header.set_metadata_in_mode(&metadata, HeaderMode::Deterministic);
                 add(&bytes, header)?;

@@ -32,7 +32,12 @@ pub(crate) fn describe(package: &Package, workspace: &Workspace, registry: &Sour
     Ok(NewCrate {
         name: published.name().to_string(),
         vers: published.id().version().to_string(),
-        deps: manifest.summary.dependencies.iter().map(|dependency| new_dependency(dependency, registry)).collect(),
+        deps: manifest
+            .summary
+            .dependencies
+            .iter()
+            .map(|dependency| new_dependency(dependency, registry))
+            .collect(),
         features: features.map(|(name, values)| (name.to_string(), values.clone())).collect(),
         authors: described.authors.clone(),
         description: described.description.clone(),

@@ -30,8 +30,7 @@ impl<'a> Rules<'a> {
             Ok(builder.build()?)
         };
         let manifest = &package.manifest;
-        let include =
-            if manifest.include.is_empty() { None } else { Some(build(&manifest.include, None)?) };
+        let include = if manifest.include.is_empty() { None } else { Some(build(&manifest.include, None)?) };
         let exclude = build(&manifest.exclude, (!hidden_too).then_some(".*"))?;
         Ok(Self { root, include, exclude })
     }
@@ -278,8 +277,7 @@ fn outside(repository: &Repository, check: &RepositoryCheck<'_>) -> Result<Vec<P
     let root = check.package.root();
     let description = &check.package.manifest.description;
     let named = [&description.license_file, &description.readme].into_iter().flatten();
-    let mut paths: Vec<PathBuf> =
-        named.map(|path| wharf_base::paths::normalize(&root.join(path))).collect();
+    let mut paths: Vec<PathBuf> = named.map(|path| wharf_base::paths::normalize(&root.join(path))).collect();
     paths.extend(check.files.iter().filter(|file| is_behind_link(file, root)).cloned());
     paths.push(check.root_manifest.to_owned());
     let relevant: Vec<PathBuf> = paths

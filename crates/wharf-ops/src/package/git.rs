@@ -97,7 +97,9 @@ impl Repository {
             .context(|| format!("cannot ask git for the status of `{}`", self.root.display()))?;
         let mut dirty = Vec::new();
         for entry in zero_separated(&output.stdout) {
-            let Some((state, name)) = entry.to_str().and_then(|entry| entry.split_at_checked(3)) else { continue };
+            let Some((state, name)) = entry.to_str().and_then(|entry| entry.split_at_checked(3)) else {
+                continue;
+            };
             let path = self.root.join(name.trim_end_matches('/'));
             if state.starts_with("!!") && path.ends_with("Cargo.lock") {
                 continue;

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use cargo_util_schemas::manifest::{
-    InheritableDependency, InheritableField, PackageName as TomlName, PathValue, StringOrBool, TomlDependency,
-    TomlDetailedDependency, TomlManifest, TomlPackage, TomlPackageBuild, TomlPlatform, TomlTarget,
+    InheritableDependency, InheritableField, PackageName as TomlName, PathValue, StringOrBool,
+    TomlDependency, TomlDetailedDependency, TomlManifest, TomlPackage, TomlPackageBuild, TomlPlatform,
+    TomlTarget,
 };
 use wharf_base::paths;
 use wharf_core::manifest::{AnyManifest, Edition, Origin, ResolverVersion, TomlDocument};
@@ -68,6 +69,7 @@ pub(crate) fn publishable(
         inheritable: None,
         registries: &|name| loader.registry(name),
         is_local: false,
+        unstable: loader.unstable(),
     };
     let manifest = document
         .into_manifest(&origin, &PackageDir::new(package.root()))
@@ -191,8 +193,7 @@ impl Preparer<'_, '_> {
     }
 
     fn targets(&mut self, targets: Option<&[TomlTarget]>, kind: &str) -> Option<Vec<TomlTarget>> {
-        let kept: Vec<TomlTarget> =
-            targets?.iter().filter_map(|target| self.target(target, kind)).collect();
+        let kept: Vec<TomlTarget> = targets?.iter().filter_map(|target| self.target(target, kind)).collect();
         (!kept.is_empty()).then_some(kept)
     }
 
@@ -256,7 +257,8 @@ impl Preparer<'_, '_> {
         // Names of registries mean something on this machine only.
         if let Some(registry) = details.registry.take() {
             let source = self.workspace.loader().registry(&registry);
-            let source = source.ok_or_else(|| Failure::new(format!("registry `{registry}` is not configured")))?;
+            let source =
+                source.ok_or_else(|| Failure::new(format!("registry `{registry}` is not configured")))?;
             details.registry_index = Some(source.spec_url().to_string());
         }
         Ok(details)
@@ -266,7 +268,10 @@ impl Preparer<'_, '_> {
 /// Takes out of features what named dependencies that are no longer there.
 fn strip_features(manifest: &mut TomlManifest) {
     let tables = |normal: Option<&Table>, dev: Option<&Table>, build: Option<&Table>| {
-        let all = [normal, dev, build].into_iter().flatten().flat_map(|table| table.keys().map(ToString::to_string));
+        let all = [normal, dev, build]
+            .into_iter()
+            .flatten()
+            .flat_map(|table| table.keys().map(ToString::to_string));
         all.collect::<Vec<String>>()
     };
     let mut names: BTreeSet<String> =

@@ -157,7 +157,8 @@ pub fn assemble(
     let mut all = Vec::new();
     for (package, features) in sorted {
         let entries = prepare(workspace, &package, request, tell)?;
-        let packaged = one(workspace, sources, request, (&package, features), &entries, overlay.as_ref(), tell)?;
+        let packaged =
+            one(workspace, sources, request, (&package, features), &entries, overlay.as_ref(), tell)?;
         if let Some(overlay) = &mut overlay
             && package.manifest.publish.as_ref().is_none_or(|registries| !registries.is_empty())
         {
@@ -200,7 +201,8 @@ fn prepare(
     }
     if !package.manifest.include.is_empty() && !package.manifest.exclude.is_empty() {
         tell(Note::Warning(
-            "both package.include and package.exclude are specified; the exclude list will be ignored".to_owned(),
+            "both package.include and package.exclude are specified; the exclude list will be ignored"
+                .to_owned(),
         ));
     }
     let files = files::of(package, tell)?;
@@ -236,7 +238,8 @@ fn check_metadata(package: &Package, request: &PackageRequest, tell: Tell<'_>) {
         missing.extend(["documentation", "homepage", "repository"]);
     }
     let Some((last, others)) = missing.split_last().filter(|_| is_crates_io) else { return };
-    let list = if others.is_empty() { (*last).to_owned() } else { format!("{} or {last}", others.join(", ")) };
+    let list =
+        if others.is_empty() { (*last).to_owned() } else { format!("{} or {last}", others.join(", ")) };
     tell(Note::Warning(format!(
         "manifest has no {list}\n  see https://doc.rust-lang.org/cargo/reference/manifest.html#package-metadata"
     )));

@@ -8,8 +8,8 @@ use wharf_core::{PackageId, SourceId};
 use wharf_sources::Sources;
 use wharf_wire::index::path_of;
 
-use super::{Packaged, Upstream};
 use super::describe::{describe, index_line};
+use super::{Packaged, Upstream};
 use crate::failure::Result;
 use crate::workspace::Workspace;
 
@@ -35,7 +35,12 @@ impl Overlay {
     }
 
     /// Adds a package.
-    pub(super) fn add(&mut self, workspace: &Workspace, sources: &Sources, packaged: &Packaged) -> Result<()> {
+    pub(super) fn add(
+        &mut self,
+        workspace: &Workspace,
+        sources: &Sources,
+        packaged: &Packaged,
+    ) -> Result<()> {
         let described = describe(&packaged.package, workspace, &self.upstream)?;
         let checksum = packaged.checksum.to_hex();
         fs::write_atomic(&self.root.join(packaged.file_name()), fs::read(&packaged.archive)?)?;

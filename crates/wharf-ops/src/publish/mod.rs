@@ -54,7 +54,9 @@ pub fn plan(workspace: &Workspace, request: &PackageRequest, tell: Tell<'_>) -> 
         let plural = if barred.len() == 1 { "" } else { "s" };
         let count = barred.len();
         tell(Note::Warning(format!("nothing to publish, but found {count} unpublishable package{plural}")));
-        tell(Note::Help("to publish packages, set `package.publish` to `true` or a non-empty list".to_owned()));
+        tell(Note::Help(
+            "to publish packages, set `package.publish` to `true` or a non-empty list".to_owned(),
+        ));
         return Ok(None);
     }
     let choice = {
@@ -78,7 +80,9 @@ fn choose(
     check_allowed(packages, choice.as_ref(), "published", false)?;
     match (&stated, &choice) {
         (Some(RegistryChoice::Index(_)), _) => {
-            let names = |package: &&Arc<Package>| package.manifest.publish.as_ref().is_some_and(|list| !list.is_empty());
+            let names = |package: &&Arc<Package>| {
+                package.manifest.publish.as_ref().is_some_and(|list| !list.is_empty())
+            };
             if packages.iter().any(names) {
                 tell(Note::Warning(
                     "`--index` ignores the registries that `package.publish` names; `--registry` would not"
@@ -87,7 +91,9 @@ fn choose(
             }
         }
         (None, Some(RegistryChoice::Named(name))) if name != wharf_core::source::CRATES_IO => {
-            tell(Note::Remark(format!("found `{name}` as only allowed registry. Publishing to it automatically.")));
+            tell(Note::Remark(format!(
+                "found `{name}` as only allowed registry. Publishing to it automatically."
+            )));
         }
         _ => {}
     }
@@ -109,12 +115,14 @@ impl Publishing {
 
     fn check_new(&self, package: &Package, sources: &Sources, dry_run: bool, tell: Tell<'_>) -> Result<()> {
         let version = package.id().version();
-        let found = sources
-            .matching(&self.registry, package.name(), Freshness::Current, &|other| same_release(other, version))?;
+        let found = sources.matching(&self.registry, package.name(), Freshness::Current, &|other| {
+            same_release(other, version)
+        })?;
         if found.iter().all(|summary| summary.yanked) {
             return Ok(());
         }
-        let message = format!("crate {}@{version} already exists on {}", package.name(), index(&self.registry));
+        let message =
+            format!("crate {}@{version} already exists on {}", package.name(), index(&self.registry));
         if !dry_run {
             return Err(Failure::new(message));
         }
@@ -239,10 +247,15 @@ fn transmit(
         return Ok(());
     }
     let api = sources.api(registry, upload.token.clone())?;
+    // The index is waited for with other sources, which need the lock too.
+    sources.release();
     let archive = fs::read(&packaged.archive)?;
     let warnings = api.publish(&described, &archive).map_err(|error| {
-        let failure = Failure::from(error)
-            .context(format!("failed to publish {} to registry at {}", id.tool_tips(), api.host()));
+        let failure = Failure::from(error).context(format!(
+            "failed to publish {} to registry at {}",
+            id.tool_tips(),
+            api.host()
+        ));
         if rest.is_empty() {
             return failure;
         }

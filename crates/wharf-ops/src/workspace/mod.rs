@@ -133,6 +133,22 @@ impl Workspace {
         }
     }
 
+    /// A workspace without any package, as if there were an empty manifest in `dir`: a place for another one.
+    pub fn empty(loader: Arc<Loader>, dir: &Path, places: &Places) -> Self {
+        let path = dir.join("Cargo.toml");
+        Self {
+            loader,
+            root_manifest: path.clone(),
+            current_manifest: path,
+            packages: BTreeMap::new(),
+            members: Vec::new(),
+            member_ids: BTreeSet::new(),
+            default_members: Vec::new(),
+            target_dir: places.target_dir.clone().unwrap_or_else(|| dir.join("target")),
+            lockfile: places.lockfile.clone().unwrap_or_else(|| dir.join("Cargo.lock")),
+        }
+    }
+
     fn read(&mut self, path: &Path) -> Result<&Loaded> {
         if !self.packages.contains_key(path) {
             let dir = path.parent().unwrap_or(Path::new("/"));

@@ -9,6 +9,7 @@ mod groups;
 mod inspect;
 mod manage;
 mod registry;
+mod ship;
 
 use std::ffi::OsString;
 
@@ -32,6 +33,10 @@ pub use manage::{
     VendorArgs,
 };
 pub use registry::{LoginArgs, LogoutArgs};
+pub use ship::{
+    InstallArgs, OwnerArgs, PackageArgs, PackagingOptions, PublishArgs, RegistryOptions, UninstallArgs,
+    YankArgs,
+};
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -95,6 +100,8 @@ pub enum Command {
     Help(HelpArgs),
     /// Make a package in a directory that exists
     Init(InitArgs),
+    /// Install programs of packages
+    Install(InstallArgs),
     /// Show where the manifest is, as JSON
     LocateProject(LocateProjectArgs),
     /// Keep the token of a registry
@@ -105,8 +112,14 @@ pub enum Command {
     Metadata(MetadataArgs),
     /// Make a package in a new directory
     New(NewArgs),
+    /// Show and change who may publish a package
+    Owner(OwnerArgs),
+    /// Make the archive of a package
+    Package(PackageArgs),
     /// Show the full specification of a package
     Pkgid(PkgidArgs),
+    /// Upload a package to a registry
+    Publish(PublishArgs),
     /// Show a manifest as JSON (deprecated)
     ReadManifest(ReadManifestArgs),
     /// Remove dependencies from a manifest
@@ -121,12 +134,16 @@ pub enum Command {
     Test(TestArgs),
     /// Show the dependencies as a tree
     Tree(TreeArgs),
+    /// Remove installed programs
+    Uninstall(UninstallArgs),
     /// Move the versions in the lockfile
     Update(UpdateArgs),
     /// Copy all dependencies into the project
     Vendor(VendorArgs),
     /// Show version information
     Version(VersionArgs),
+    /// Keep a published version from being chosen anew
+    Yank(YankArgs),
     /// Anything else: an alias or a program named `cargo-<command>`.
     #[command(external_subcommand)]
     External(Vec<OsString>),

@@ -9,11 +9,14 @@ mod doc;
 mod edit;
 mod explain;
 mod help;
+mod install;
 mod list;
 mod locate_project;
 mod login;
 mod metadata;
 mod new;
+mod package;
+mod publish;
 mod run;
 mod test;
 mod tree;
@@ -71,6 +74,12 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Tree(args)) => tree::run(&args, session),
         Some(Command::Update(args)) => update::update(&args, session),
         Some(Command::Vendor(args)) => vendor::vendor(&args, session),
+        Some(Command::Install(args)) => install::install(&args, session),
+        Some(Command::Owner(args)) => publish::owner(&args, session),
+        Some(Command::Package(args)) => package::package(&args, session),
+        Some(Command::Publish(args)) => publish::publish(&args, session),
+        Some(Command::Uninstall(args)) => install::uninstall(&args, session),
+        Some(Command::Yank(args)) => publish::yank(&args, session),
         Some(Command::External(words)) => crate::external::run(&words, session),
     }
 }
