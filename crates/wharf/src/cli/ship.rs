@@ -152,13 +152,13 @@ pub struct InstallArgs {
     #[arg(long, alias = "vers", value_name = "VERSION", requires = "crate")]
     pub version: Option<String>,
     /// The URL of the registry's index
-    #[arg(long, value_name = "INDEX", requires = "crate", conflicts_with_all = ["git", "path", "registry"])]
+    #[arg(long, value_name = "INDEX", requires = "crate", conflicts_with_all = ["git", "directory", "registry"])]
     pub index: Option<String>,
     /// The registry, as configuration names it
-    #[arg(long, value_name = "REGISTRY", requires = "crate", conflicts_with_all = ["git", "path", "index"])]
+    #[arg(long, value_name = "REGISTRY", requires = "crate", conflicts_with_all = ["git", "directory", "index"])]
     pub registry: Option<String>,
     /// The URL of a git repository to install from
-    #[arg(long, value_name = "URL", conflicts_with_all = ["path", "index", "registry"])]
+    #[arg(long, value_name = "URL", conflicts_with_all = ["directory", "index", "registry"])]
     pub git: Option<String>,
     /// The branch of the repository
     #[arg(long, value_name = "BRANCH", requires = "git")]
@@ -170,7 +170,7 @@ pub struct InstallArgs {
     #[arg(long, value_name = "SHA", requires = "git")]
     pub rev: Option<String>,
     /// The directory of a package to install
-    #[arg(long, value_name = "PATH", conflicts_with_all = ["git", "index", "registry"])]
+    #[arg(long = "path", id = "directory", value_name = "PATH", conflicts_with_all = ["git", "index", "registry"])]
     pub path: Option<PathBuf>,
     /// The directory to install into
     #[arg(long, value_name = "DIR")]
