@@ -253,7 +253,7 @@ impl Sources {
 
     /// Lays the local registry in `dir` over a registry: its packages are found there first, and downloaded from
     /// here. Laid again, it is read anew.
-    pub fn lay_over(&self, source: &SourceId, dir: &std::path::Path) -> Result<(), SourceError> {
+    pub fn lay_over(&self, source: &SourceId, dir: &Path) -> Result<(), SourceError> {
         let context = self.context();
         let local = SourceId::for_local_registry(dir).map_err(|_| SourceError::RegistryUrl {
             url: dir.display().to_string(),
