@@ -47,7 +47,7 @@ impl Resolution {
     }
 
     /// All ids, sorted.
-    pub fn ids(&self) -> impl Iterator<Item = &PackageId> {
+    pub fn ids(&self) -> impl Iterator<Item = &PackageId> + Clone {
         self.packages.keys()
     }
 

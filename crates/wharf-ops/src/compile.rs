@@ -66,6 +66,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// The profile of members, for the last line.
     pub profile: Profile,
+    /// Package overrides of profiles that match nothing.
+    pub warnings: Vec<String>,
 }
 
 /// Resolves, downloads and plans.
@@ -84,6 +86,7 @@ pub fn prepare(
         resolve_workspace(workspace, sources, &request.resolve, &Unlock::Nothing)?
     };
     let narrowed = narrow(workspace, sources, toolchain, &request.resolve, (&resolved, &request.scope))?;
+    let warnings = profiles.check_packages(resolved.whole.ids())?;
     let plan = wharf_plan::plan(&Request {
         resolution: &narrowed.resolution,
         packages: &narrowed.packages,
@@ -100,7 +103,7 @@ pub fn prepare(
         settings: &request.settings,
     })?;
     check_sources(&plan)?;
-    Ok(Prepared { resolved, narrowed, plan, profile: profiles.base() })
+    Ok(Prepared { resolved, narrowed, plan, profile: profiles.base(), warnings })
 }
 
 /// Finds targets that were asked for and have no source before anything is compiled: the compiler would name the

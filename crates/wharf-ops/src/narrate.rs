@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use wharf_base::process::Command;
 use wharf_core::PackageId;
 use wharf_exec::{ActionId, Change, Event, Failure, Made, Outcome, Stream};
@@ -114,6 +115,8 @@ pub struct Diagnostic {
     /// `error`, `warning`, …
     pub level: String,
     #[serde(default)]
+    code: Option<IgnoredAny>,
+    #[serde(default)]
     children: Vec<Child>,
 }
 
@@ -145,6 +148,11 @@ impl Diagnostic {
         spans.any(|span| span.suggestion_applicability.as_deref() == Some("MachineApplicable"))
     }
 
+    /// Whether this is the warning of a lint, which could be allowed.
+    pub fn is_lint(&self) -> bool {
+        self.level == "warning" && self.code.is_some()
+    }
+
     /// Whether this only sums up what went before, which is done here better.
     pub fn is_summary(&self) -> bool {
         self.message.starts_with("aborting due to")
@@ -160,6 +168,8 @@ pub struct Counts {
     pub errors: usize,
     /// Warnings.
     pub warnings: usize,
+    /// Those of the warnings that lints gave.
+    pub lints: usize,
     /// Warnings that another unit has shown already.
     pub duplicates: usize,
     /// Warnings that `fix` could correct.
@@ -304,6 +314,12 @@ impl<'p> Narrator<'p> {
             return;
         }
         let diagnostic: Option<Diagnostic> = serde_json::from_str(&line).ok();
+        // Kept from a build that showed everything.
+        let is_kept_warning = diagnostic.as_ref().is_some_and(|it| it.level == "warning" || it.is_summary())
+            && !self.plan.shows_warnings(unit);
+        if is_kept_warning {
+            return;
+        }
         let duplicate = diagnostic.as_ref().is_some_and(|diagnostic| self.count(action, diagnostic));
         sink(Note::Diagnostic { unit, json: line, diagnostic, duplicate });
     }
@@ -333,6 +349,7 @@ impl<'p> Narrator<'p> {
             "error" => counts.errors += 1,
             "warning" => {
                 counts.warnings += 1;
+                counts.lints += usize::from(diagnostic.is_lint());
                 if duplicate {
                     counts.duplicates += 1;
                 } else if diagnostic.is_fixable() {

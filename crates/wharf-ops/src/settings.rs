@@ -29,6 +29,8 @@ pub struct BuildFlags {
     pub root_crate_types: Vec<CrateType>,
     /// `doc --document-private-items`
     pub document_private_items: bool,
+    /// `-Z any-build-script-metadata`
+    pub any_script_metadata: bool,
     /// Not `--ignore-rust-version`.
     pub check_rust_version: bool,
     /// `--artifact-dir`
@@ -56,6 +58,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         root_args: flags.root_args,
         root_crate_types: flags.root_crate_types,
         document_private_items: flags.document_private_items,
+        any_script_metadata: flags.any_script_metadata,
         check_rust_version: flags.check_rust_version,
         primary_rustc: None,
         artifact_dir: flags.artifact_dir,

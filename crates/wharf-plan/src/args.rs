@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::sync::Arc;
 
 use wharf_core::CrateType;
 use wharf_core::profile::PanicStrategy;
@@ -245,11 +246,16 @@ impl Plan {
     }
 
     fn cap_lints(&self, unit: &Unit, args: &mut Args) {
-        if !self.shows_warnings(unit) {
-            args.pair("--cap-lints", "allow");
+        let level = if !self.shows_warnings(unit) {
+            "allow"
         } else if !unit.is_local() {
-            args.pair("--cap-lints", "warn");
-        }
+            "warn"
+        } else {
+            return;
+        };
+        // Changes what is shown, not what is made.
+        args.unkeyed(Arg::Plain("--cap-lints".into()));
+        args.unkeyed(Arg::Plain(level.into()));
     }
 
     /// Whether warnings of a unit are for this user.
@@ -306,7 +312,7 @@ impl Plan {
     }
 
     /// The arguments of a doc-test run that come from the unit itself.
-    pub(crate) fn doctest_args(&self, id: UnitId, script: Option<&ScriptOutput>, args: &mut Args) -> bool {
+    pub(crate) fn doctest_args(&self, id: UnitId, scripts: &[Arc<ScriptOutput>], args: &mut Args) -> bool {
         let unit = self.unit(id);
         let is_unstable = self.extern_args(id, args);
         self.search_args(unit, args);
@@ -314,7 +320,7 @@ impl Plan {
             args.codegen(flag);
         }
         self.feature_args(unit, args);
-        if let Some(output) = script {
+        for output in scripts {
             self.script_cfgs(output, args);
             for (whom, argument) in &output.link_args {
                 if whom.applies_to(&unit.target, unit.mode) {

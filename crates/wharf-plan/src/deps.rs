@@ -121,7 +121,7 @@ impl Builder<'_, '_> {
         if draft.target.is_custom_build() {
             return Ok(edges);
         }
-        edges.extend(self.edge_to_run(draft, purpose)?);
+        edges.extend(self.edges_to_runs(draft, purpose)?);
         if draft.target.is_lib() && draft.mode != Mode::Doctest {
             return Ok(edges);
         }
@@ -177,7 +177,7 @@ impl Builder<'_, '_> {
                 edges.push(self.edge(draft, &to, &library, (purpose, kind, Mode::Doc))?);
             }
         }
-        edges.extend(self.edge_to_run(draft, purpose)?);
+        edges.extend(self.edges_to_runs(draft, purpose)?);
         if draft.target.is_bin() || draft.target.is_example() {
             edges.extend(self.edge_to_own_library(draft, purpose)?);
             let own = self.library(&draft.id)?;
@@ -217,22 +217,26 @@ impl Builder<'_, '_> {
         }
     }
 
-    fn edge_to_run(&mut self, draft: &Draft, purpose: &Purpose) -> Result<Option<Edge>, PlanError> {
+    fn edges_to_runs(&mut self, draft: &Draft, purpose: &Purpose) -> Result<Vec<Edge>, PlanError> {
         let package =
             self.request.package(&draft.id).ok_or_else(|| PlanError::NotFetched(draft.id.clone()))?;
-        let Some(script) = package.manifest.build_script() else { return Ok(None) };
         let purpose = purpose.of_script();
         let features = self.request.features.of(&draft.id, purpose.features_for());
-        let to = self.interner.intern(Draft {
-            id: draft.id.clone(),
-            target: Arc::new(script.clone()),
-            profile: profile_of_run(&draft.profile),
-            kind: draft.kind.clone(),
-            mode: Mode::RunScript,
-            features: features.into(),
-            dependencies: None,
-        });
-        Ok(Some(Edge { to, purpose, extern_name: script.crate_name(), dep_name: None, public: false }))
+        let mut edges = Vec::new();
+        for script in package.manifest.build_scripts() {
+            let to = self.interner.intern(Draft {
+                id: draft.id.clone(),
+                target: Arc::new(script.clone()),
+                profile: profile_of_run(&draft.profile),
+                kind: draft.kind.clone(),
+                mode: Mode::RunScript,
+                features: features.clone().into(),
+                dependencies: None,
+            });
+            let (purpose, extern_name) = (purpose.clone(), script.crate_name());
+            edges.push(Edge { to, purpose, extern_name, dep_name: None, public: false });
+        }
+        Ok(edges)
     }
 
     fn edge(
@@ -334,11 +338,11 @@ impl Builder<'_, '_> {
     /// sees what they said as `DEP_*`. That a dependency counts is known only from the units that need the run.
     fn connect_scripts(&mut self) {
         let mut users: HashMap<DraftId, Vec<DraftId>> = HashMap::new();
-        let mut run_of: HashMap<DraftId, Edge> = HashMap::new();
+        let mut runs_of: HashMap<DraftId, Vec<Edge>> = HashMap::new();
         for (id, edges) in &self.edges {
             for edge in edges.iter().filter(|edge| self.interner.get(edge.to).mode == Mode::RunScript) {
                 users.entry(edge.to).or_default().push(*id);
-                run_of.entry(*id).or_insert_with(|| edge.clone());
+                runs_of.entry(*id).or_default().push(edge.clone());
             }
         }
         let mut added: Vec<(DraftId, Vec<Edge>)> = Vec::new();
@@ -348,10 +352,11 @@ impl Builder<'_, '_> {
             for user in users {
                 for other in &self.edges[&user] {
                     let draft = self.interner.get(other.to);
-                    let has_links = self
-                        .request
-                        .package(&draft.id)
-                        .is_some_and(|package| package.manifest.summary.links.is_some());
+                    let has_links = self.request.settings.any_script_metadata
+                        || self
+                            .request
+                            .package(&draft.id)
+                            .is_some_and(|package| package.manifest.summary.links.is_some());
                     if draft.id == own
                         || !draft.target.is_linkable()
                         || !has_links
@@ -359,7 +364,7 @@ impl Builder<'_, '_> {
                     {
                         continue;
                     }
-                    if let Some(found) = run_of.get(&other.to) {
+                    for found in runs_of.get(&other.to).into_iter().flatten() {
                         let name = other.dep_name.clone().unwrap_or_else(|| draft.id.name().to_string());
                         let edge = Edge { dep_name: Some(name), ..found.clone() };
                         if !edges.contains(&edge) {

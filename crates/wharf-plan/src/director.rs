@@ -60,6 +60,11 @@ impl Director for Plan {
     }
 }
 
+/// Whether arguments decide what is written, and where.
+fn names_output(args: &[String]) -> bool {
+    args.iter().any(|arg| arg.starts_with("--emit") || (arg.starts_with("-o") && !arg.starts_with("-opt")))
+}
+
 fn is_early(unit: &Unit, file: &OutputFile) -> bool {
     file.flavor == Flavor::Rmeta && unit.mode == Mode::Build
 }
@@ -140,12 +145,13 @@ impl Plan {
         self.set_library_path(id, vec![self.layout.deps(&CompileKind::Host)], done, &mut variables)?;
         variables.configured(&self.settings);
         // What the script's run made says where it is.
-        let script = match self.script_run(id) {
-            Some(run) => Some(self.script_of(run, done)?),
-            None => None,
-        };
-        if let Some(out_dir) = self.out_dir(id) {
-            variables.set("OUT_DIR", out_dir);
+        let scripts: Vec<_> = self
+            .script_runs(id)
+            .into_iter()
+            .map(|run| self.script_of(run, done))
+            .collect::<Result<_, _>>()?;
+        for (name, out_dir) in self.out_dir_variables(id) {
+            variables.set(&name, out_dir);
         }
         program_variables(&mut variables, unit, &self.layout, &self.toolchain);
         if unit.is_primary {
@@ -154,7 +160,7 @@ impl Plan {
         if unit.target.is_test() || unit.target.is_bench() {
             variables.set("CARGO_TARGET_TMPDIR", self.layout.tmp(&unit.kind));
         }
-        if let Some(output) = script {
+        for output in scripts {
             self.script_cfgs(&output, args);
             for (name, value) in &output.env {
                 variables.set(name, value);
@@ -270,8 +276,8 @@ impl Plan {
                 }
             }
         }
-        let own = self.script_run(id);
-        let runs = reach.to_link.iter().copied().filter(|run| unit.needs_objects() || Some(*run) == own);
+        let own = self.script_runs(id);
+        let runs = reach.to_link.iter().copied().filter(|run| unit.needs_objects() || own.contains(run));
         inputs.extend(self.trees(runs, done));
         inputs
     }
@@ -310,7 +316,7 @@ impl Plan {
                 dests,
                 early: is_early(unit, file),
                 // Extra arguments may ask the compiler for other kinds of output instead.
-                optional: file.is_optional() || unit.root_args.iter().any(|arg| arg.starts_with("--emit")),
+                optional: file.is_optional() || names_output(&unit.root_args),
                 executable: !is_plain && !file.is_optional(),
             });
         }
@@ -362,11 +368,11 @@ impl Plan {
     /// the names of this kind of system, present or not.
     fn native_libraries(&self, id: UnitId) -> Vec<std::path::PathBuf> {
         let unit = self.unit(id);
-        let own = self.script_run(id);
+        let own = self.script_runs(id);
         let mut paths = Vec::new();
         for run in &self.reach[id.0].to_link {
             let Some(output) = self.scripts[run.0].get() else { continue };
-            if !(unit.needs_objects() || Some(*run) == own) {
+            if !(unit.needs_objects() || own.contains(run)) {
                 continue;
             }
             let out_dir = self.out_dir(*run);
@@ -398,9 +404,14 @@ impl Plan {
             let below = self.unit(edge.unit);
             if below.mode == Mode::RunScript {
                 upstream.push(edge.unit);
-                let Some(links) = &below.package.manifest.summary.links else { continue };
+                let name = edge.dep_name.as_deref().filter(|_| self.settings.any_script_metadata);
                 for (key, value) in &self.script_of(edge.unit, done)?.metadata {
-                    variables.set(&format!("DEP_{}_{}", envified(links), envified(key)), value);
+                    if let Some(links) = &below.package.manifest.summary.links {
+                        variables.set(&format!("DEP_{}_{}", envified(links), envified(key)), value);
+                    }
+                    if let Some(name) = name {
+                        variables.set(&format!("CARGO_DEP_{}_{}", envified(name), envified(key)), value);
+                    }
                 }
                 continue;
             }

@@ -189,7 +189,7 @@ pub(crate) fn run_variables(
     );
     variables.set("HOST", toolchain.host.as_str());
     variables.set("RUSTC", toolchain.rustc_shown.as_ref().unwrap_or(&toolchain.rustc));
-    variables.set("RUSTDOC", &toolchain.rustdoc);
+    variables.set("RUSTDOC", toolchain.rustdoc_shown.as_ref().unwrap_or(&toolchain.rustdoc));
     if let Some(linker) = &info.linker {
         variables.set("RUSTC_LINKER", linker);
     }

@@ -252,14 +252,46 @@ impl Plan {
         files.into_iter().find(|file| file.flavor == Flavor::Normal).map(OutputFile::final_path)
     }
 
-    /// The run of a unit's own build script.
+    /// The run of a unit's own build script; of the first, if there are several.
     pub fn script_run(&self, id: UnitId) -> Option<UnitId> {
+        self.script_runs(id).first().copied()
+    }
+
+    /// The runs of a unit's own build scripts, in the manifest's order.
+    pub fn script_runs(&self, id: UnitId) -> Vec<UnitId> {
         let unit = self.unit(id);
         if unit.mode == Mode::RunScript {
-            return Some(id);
+            return vec![id];
         }
-        let is_own = |below: &Unit| below.mode == Mode::RunScript && below.id() == unit.id();
-        unit.dependencies.iter().map(|edge| edge.unit).find(|below| is_own(self.unit(*below)))
+        let is_own = |below: &UnitId| {
+            let below = self.unit(*below);
+            below.mode == Mode::RunScript && below.id() == unit.id()
+        };
+        let mut runs: Vec<UnitId> = unit.dependencies.iter().map(|edge| edge.unit).filter(is_own).collect();
+        let place = |run: &UnitId| {
+            unit.package
+                .manifest
+                .build_scripts()
+                .position(|script| script.name == self.unit(*run).target.name)
+        };
+        runs.sort_by_key(place);
+        runs
+    }
+
+    /// The variables by which a unit finds what its package's build scripts wrote. With several scripts, `OUT_DIR`
+    /// is the first one's, and each has a variable with its file name.
+    pub(crate) fn out_dir_variables(&self, id: UnitId) -> Vec<(String, PathBuf)> {
+        let mut variables = Vec::new();
+        let runs = self.script_runs(id);
+        variables.extend(self.out_dir(id).map(|dir| ("OUT_DIR".to_owned(), dir)));
+        if runs.len() > 1 {
+            for run in runs {
+                let name = &self.unit(run).target.name;
+                let stem = name.strip_prefix("build-script-").unwrap_or(name);
+                variables.extend(self.out_dir(run).map(|dir| (format!("{stem}_OUT_DIR"), dir)));
+            }
+        }
+        variables
     }
 
     /// The value of `OUT_DIR` for a unit, if its package has a build script that has run.

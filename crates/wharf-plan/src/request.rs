@@ -192,6 +192,8 @@ pub struct Toolchain {
     pub rustc: PathBuf,
     /// What `RUSTC` says to build scripts when it is not `rustc` above (the name that the user gave).
     pub rustc_shown: Option<PathBuf>,
+    /// What `RUSTDOC` says to build scripts when it is not `rustdoc` below.
+    pub rustdoc_shown: Option<PathBuf>,
     /// `build.rustc-wrapper`
     pub wrapper: Option<PathBuf>,
     /// `build.rustc-workspace-wrapper`
@@ -313,6 +315,8 @@ pub struct Settings {
     pub root_crate_types: Vec<CrateType>,
     /// `doc --document-private-items`
     pub document_private_items: bool,
+    /// Whether every build script hands metadata on, not only those of packages with `links` (unstable).
+    pub any_script_metadata: bool,
     /// Whether a package whose `rust-version` is newer than the compiler is an error.
     pub check_rust_version: bool,
     /// The compiler called instead for the selected packages (`clippy-driver` by way of `fix`).

@@ -66,6 +66,11 @@ impl Plan {
         self.script_output(run, made.stdout.as_deref().unwrap_or("")).ok()
     }
 
+    /// What all build scripts of a unit's package said.
+    fn scripts_after(&self, id: UnitId, summary: &Summary) -> Vec<Arc<ScriptOutput>> {
+        self.script_runs(id).into_iter().filter_map(|run| self.script_after(run, summary)).collect()
+    }
+
     /// How a built program is started: with the configured runner, and Cargo's environment. The directory is the
     /// package's, as tests have it.
     pub fn program_command(&self, id: UnitId, summary: &Summary) -> Option<Command> {
@@ -103,12 +108,13 @@ impl Plan {
     }
 
     fn set_script_variables(&self, id: UnitId, summary: &Summary, variables: &mut Variables) {
-        let Some(run) = self.script_run(id) else { return };
-        if let Some(out_dir) = self.out_dir(id) {
-            variables.set("OUT_DIR", out_dir);
+        for (name, out_dir) in self.out_dir_variables(id) {
+            variables.set(&name, out_dir);
         }
-        for (name, value) in self.script_after(run, summary).iter().flat_map(|output| &output.env) {
-            variables.set(name, value);
+        for run in self.script_runs(id) {
+            for (name, value) in self.script_after(run, summary).iter().flat_map(|output| &output.env) {
+                variables.set(name, value);
+            }
         }
     }
 
@@ -159,8 +165,7 @@ impl Plan {
         for lint in &unit.package.manifest.lint_flags {
             args.push(&lint.flag);
         }
-        let scripts = self.script_run(id).and_then(|run| self.script_after(run, summary));
-        if self.doctest_args(id, scripts.as_deref(), &mut args) {
+        if self.doctest_args(id, &self.scripts_after(id, summary), &mut args) {
             args.push("-Zunstable-options");
         }
 
@@ -226,8 +231,7 @@ impl Plan {
             let paths = info.files.iter().map(|file| cwd.join(file));
             from.extend(paths.filter(|path| unit.is_local() || !path.starts_with(root)));
         }
-        let output = self.script_run(id).and_then(|run| self.script_after(run, summary));
-        for path in output.iter().flat_map(|output| &output.rerun_if_changed) {
+        for path in self.scripts_after(id, summary).iter().flat_map(|output| &output.rerun_if_changed) {
             from.insert(if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) });
         }
         let below: Vec<UnitId> = unit.dependencies.iter().map(|edge| edge.unit).collect();

@@ -401,21 +401,17 @@ struct Candidate {
 
 /// `package.build` with the default found on disk.
 pub(super) fn build_script(package: &TomlPackage, files: &dyn Files) -> Result<TomlPackageBuild, Problem> {
+    let normal = |path: &String| {
+        let path = path_text::normalize(Path::new(path));
+        path.to_str().map(str::to_owned).expect("`normalize` keeps UTF-8")
+    };
     Ok(match &package.build {
         None if files.is_file(Path::new("build.rs")) => TomlPackageBuild::SingleScript("build.rs".to_owned()),
         None | Some(TomlPackageBuild::Auto(false)) => TomlPackageBuild::Auto(false),
         Some(TomlPackageBuild::Auto(true)) => TomlPackageBuild::SingleScript("build.rs".to_owned()),
-        Some(TomlPackageBuild::SingleScript(path)) => {
-            let path = path_text::normalize(Path::new(path));
-            let text = path.to_str().map(str::to_owned);
-            TomlPackageBuild::SingleScript(text.expect("`normalize` keeps UTF-8"))
-        }
-        Some(TomlPackageBuild::MultipleScript(_)) => {
-            return Err(super::unstable::refused(
-                "`package.build` with several scripts",
-                "multiple-build-scripts",
-            )
-            .at(["package", "build"]));
+        Some(TomlPackageBuild::SingleScript(path)) => TomlPackageBuild::SingleScript(normal(path)),
+        Some(TomlPackageBuild::MultipleScript(paths)) => {
+            TomlPackageBuild::MultipleScript(paths.iter().map(normal).collect())
         }
     })
 }

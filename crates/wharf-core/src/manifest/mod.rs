@@ -286,9 +286,14 @@ impl Manifest {
         self.targets.iter().find(|target| target.is_lib())
     }
 
-    /// The build script, if there is one.
+    /// The build script, if there is one; the first of several.
     pub fn build_script(&self) -> Option<&Target> {
-        self.targets.iter().find(|target| target.is_custom_build())
+        self.build_scripts().next()
+    }
+
+    /// The build scripts in the manifest's order: more than one only with an unstable feature.
+    pub fn build_scripts(&self) -> impl Iterator<Item = &Target> {
+        self.targets.iter().filter(|target| target.is_custom_build())
     }
 
     /// Whether the library is a procedural macro.

@@ -159,16 +159,22 @@ fn first_version(edition: Edition) -> Option<RustVersion> {
 
 /// Whether the package has a build script.
 pub(super) fn has_build_script(package: &TomlPackage) -> bool {
-    matches!(package.build, Some(TomlPackageBuild::SingleScript(_)))
+    match &package.build {
+        Some(TomlPackageBuild::SingleScript(_)) => true,
+        Some(TomlPackageBuild::MultipleScript(scripts)) => !scripts.is_empty(),
+        _ => false,
+    }
 }
 
 /// Keys that only a nightly toolchain may use.
 pub(super) fn refuse_unstable(package: &TomlPackage, gates: Gates<'_>) -> Result<(), Problem> {
+    let has_scripts = matches!(package.build, Some(TomlPackageBuild::MultipleScript(_)));
     for (is_set, key, feature) in [
         (package.im_a_teapot.is_some(), "im-a-teapot", "test-dummy-unstable"),
         (package.default_target.is_some(), "default-target", "per-package-target"),
         (package.forced_target.is_some(), "forced-target", "per-package-target"),
         (package.metabuild.is_some(), "metabuild", "metabuild"),
+        (has_scripts, "build", "multiple-build-scripts"),
     ] {
         if is_set {
             gates

@@ -37,8 +37,22 @@ impl Targets<'_> {
                 targets.push(self.other(toml, kind)?);
             }
         }
-        if let TomlPackageBuild::SingleScript(script) = build {
-            targets.push(self.build_script(script));
+        let scripts = match build {
+            TomlPackageBuild::Auto(_) => &[],
+            TomlPackageBuild::SingleScript(script) => std::slice::from_ref(script),
+            TomlPackageBuild::MultipleScript(scripts) => scripts.as_slice(),
+        };
+        for script in scripts {
+            let target = self.build_script(script);
+            if targets.iter().any(|other: &Target| other.is_custom_build() && other.name == target.name) {
+                return Err(Problem::new(format!(
+                    "two build scripts have the file name `{}`",
+                    Path::new(script).file_name().unwrap_or_default().to_string_lossy()
+                ))
+                .at(["package", "build"])
+                .help("what they make is told apart by their names: rename one"));
+            }
+            targets.push(target);
         }
         self.warn_of_shared_files(&targets);
         Ok(targets)

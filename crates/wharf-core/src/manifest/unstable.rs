@@ -87,6 +87,7 @@ fn state(feature: &str) -> Option<State> {
         "test-dummy-unstable"
         | "codegen-backend"
         | "different-binary-name"
+        | "multiple-build-scripts"
         | "profile-rustflags"
         | "public-dependency" => Unstable,
         "metabuild"
@@ -95,7 +96,6 @@ fn state(feature: &str) -> Option<State> {
         | "open-namespaces"
         | "path-bases"
         | "unstable-editions"
-        | "multiple-build-scripts"
         | "panic-immediate-abort" => Missing,
         _ => return None,
     })

@@ -87,6 +87,11 @@ fn by_selection(
     selected: &[Arc<Package>],
     features: &CliFeatures,
 ) -> Result<Vec<(Arc<Package>, RequestedFeatures)>> {
+    let asks_nothing = features.named.is_empty() && !features.all && features.default;
+    if selected.is_empty() && !asks_nothing {
+        return Err(Failure::new("cannot specify features for packages outside of workspace")
+            .help("name a member with `-p`, or set the features in `[dependencies]`"));
+    }
     let mut found: BTreeSet<&FeatureValue> = BTreeSet::new();
     let mut chosen = Vec::new();
     for package in selected {

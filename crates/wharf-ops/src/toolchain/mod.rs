@@ -90,6 +90,8 @@ pub struct Compiler {
     pub rustc: PathBuf,
     /// What `RUSTC` says to build scripts when it is not the real path.
     pub rustc_shown: Option<PathBuf>,
+    /// What `RUSTDOC` says to build scripts when it is not the real path.
+    pub rustdoc_shown: Option<PathBuf>,
     /// `build.rustc-wrapper`
     pub wrapper: Option<PathBuf>,
     /// `build.rustc-workspace-wrapper`
@@ -205,6 +207,7 @@ fn find(config: &Config, build: &BuildConfig, memory: &mut Memory) -> Result<Com
             env.find_program(Path::new("rustdoc"), cwd).unwrap_or_else(|| PathBuf::from("rustdoc"))
         }
     };
+    let named_rustdoc = build.rustdoc.clone().unwrap_or_else(|| PathBuf::from("rustdoc"));
     let wrapper = |program: &Option<PathBuf>, origin| match program {
         None => Ok(None),
         Some(program) => match env.find_program(program, cwd) {
@@ -221,6 +224,7 @@ fn find(config: &Config, build: &BuildConfig, memory: &mut Memory) -> Result<Com
             &build.rustc_workspace_wrapper,
             "`RUSTC_WORKSPACE_WRAPPER` or `build.rustc-workspace-wrapper`",
         )?,
+        rustdoc_shown: (resolved.is_none() && named_rustdoc != rustdoc).then_some(named_rustdoc),
         rustdoc,
         verbose_version: String::new(),
         version: Version::new(0, 0, 0),
@@ -283,6 +287,7 @@ impl Prober<'_> {
         let Compiler {
             rustc,
             rustc_shown,
+            rustdoc_shown,
             wrapper,
             workspace_wrapper,
             rustdoc,
@@ -302,6 +307,7 @@ impl Prober<'_> {
         Ok(Toolchain {
             rustc,
             rustc_shown,
+            rustdoc_shown,
             wrapper,
             workspace_wrapper,
             rustdoc,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use wharf_base::digest::{Digest, Hasher};
 use wharf_base::process::{self, Command};
 
+use super::Result;
 use super::identity::{self, Signature};
 use super::memory::{Answer, Memory};
-use super::{Result, ToolchainError};
 use crate::config::{Config, Env};
 use crate::failure::Failure;
 
@@ -32,8 +32,8 @@ pub(super) fn resolve(config: &Config, program: &Path, memory: &mut Memory) -> R
     }
     let mut command = Command::new(program).args(["--print", "sysroot"]).cwd(config.cwd());
     command.env = config.env().for_child();
-    let output = process::run(&command)
-        .map_err(|cause| ToolchainError::Probe { what: "toolchain that rustup chooses", cause })?;
+    // Whatever is wrong with it, the compiler's own questions will tell better.
+    let Ok(output) = process::run(&command) else { return Ok(None) };
     let answer =
         Answer { stdout: String::from_utf8_lossy(&output.stdout).into_owned(), stderr: String::new() };
     let real = compiler_in(&answer);

@@ -185,6 +185,7 @@ impl World {
             root_args: self.root_args.clone(),
             root_crate_types: Vec::new(),
             document_private_items: false,
+            any_script_metadata: false,
             check_rust_version: true,
             primary_rustc: None,
             artifact_dir: None,
@@ -212,6 +213,7 @@ fn toolchain(kinds: &[CompileKind]) -> Toolchain {
     Toolchain {
         rustc: "/tools/rustc".into(),
         rustc_shown: None,
+        rustdoc_shown: None,
         wrapper: None,
         workspace_wrapper: None,
         rustdoc: "/tools/rustdoc".into(),

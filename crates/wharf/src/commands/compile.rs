@@ -35,6 +35,9 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
             opened.workspace.root().display()
         ));
     }
+    for warning in &prepared.warnings {
+        session.shell.warn(warning);
+    }
     tell_notices(&prepared, session)?;
     opened.sources.release();
     if settled.unit_graph {

@@ -54,7 +54,7 @@ impl<'p> Reporter<'p> {
         }
     }
 
-    /// Whether there were warnings of units.
+    /// Whether there were warnings of lints.
     pub fn has_warned(&self) -> bool {
         self.warned
     }
@@ -97,8 +97,7 @@ impl<'p> Reporter<'p> {
     }
 
     fn diagnostic(&self, unit: &Unit, json: &str, diagnostic: Option<&Diagnostic>, duplicate: bool) {
-        let is_warning = diagnostic.is_some_and(|diagnostic| diagnostic.level == "warning");
-        if is_warning && self.warnings == Warnings::Allow {
+        if self.warnings == Warnings::Allow && diagnostic.is_some_and(Diagnostic::is_lint) {
             return;
         }
         if !self.is_json() || matches!(self.format, MessageFormat::Json { render_diagnostics: true, .. }) {
@@ -155,8 +154,9 @@ impl<'p> Reporter<'p> {
     }
 
     fn done(&mut self, id: UnitId, unit: &Unit, fresh: bool, (counts, made): (Counts, &Made)) {
-        self.warned |= counts.warnings > 0;
-        if counts.warnings > 0 && !self.is_json() && self.warnings != Warnings::Allow {
+        self.warned |= counts.lints > 0;
+        let is_hidden = self.warnings == Warnings::Allow && counts.lints == counts.warnings;
+        if counts.warnings > 0 && !is_hidden && !self.is_json() {
             self.shell.warn(human::warnings_of(unit, counts));
         }
         if !self.is_json() {

@@ -94,6 +94,7 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
         root_args: typed.root_args,
         root_crate_types: typed.root_crate_types,
         document_private_items: typed.document_private_items,
+        any_script_metadata: session.has_unstable("any-build-script-metadata"),
         check_rust_version: !typed.ignore_rust_version,
         artifact_dir: typed.artifact_dir.map(|dir| session.cwd().join(dir)),
     };
@@ -113,7 +114,7 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
         profile: typed.profile,
         incremental: settings::incremental(config)?,
         resolve: opened.resolve.clone(),
-        dep_info_base: config.build()?.dep_info_basedir,
+        dep_info_base: config.build()?.dep_info_basedir.map(|base| wharf_ops::normalize(&base)),
         settings: Arc::new(settings),
         run: RunOptions {
             jobs: NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN),
