@@ -406,12 +406,6 @@ fn apply(profile: &mut Profile, table: &TomlProfile) {
     set(&mut profile.overflow_checks, table.overflow_checks.as_ref());
     set(&mut profile.rpath, table.rpath.as_ref());
     set(&mut profile.incremental, table.incremental.as_ref());
-    if table.codegen_backend.is_some() {
-        profile.codegen_backend.clone_from(&table.codegen_backend);
-    }
-    if let Some(flags) = &table.rustflags {
-        profile.rustflags = flags.iter().map(ToString::to_string).collect();
-    }
     match table.panic.as_deref() {
         Some("abort") => profile.panic = PanicStrategy::Abort,
         Some("immediate-abort") => profile.panic = PanicStrategy::ImmediateAbort,
