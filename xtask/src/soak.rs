@@ -1,4 +1,5 @@
-//! Real packages of crates.io, built and tested by wharf and by cargo; their tests must end alike.
+//! Real packages of crates.io, built and tested by wharf and by cargo; their tests must end alike. And under the
+//! word `popular`: a hundred packages on which lockfile, metadata, tree and compiler calls must be equal.
 
 use std::path::{Path, PathBuf};
 use std::process::Output;
@@ -16,6 +17,7 @@ const PACKAGES: [(&str, &str); 6] = [
     ("zstd-sys", "2.0.16+zstd.1.5.7"),
 ];
 
+/// Everything, or what is named.
 pub fn run(wanted: &[String]) -> Outcome {
     let wharf = tool::build_wharf(true)?;
     let mut failures = Vec::new();
@@ -31,6 +33,14 @@ pub fn run(wanted: &[String]) -> Outcome {
                 println!("FAIL  {name} {version}: {reason}");
                 failures.push(name);
             }
+        }
+    }
+    if wanted.is_empty() || wanted.iter().any(|word| word == "popular") {
+        let arguments =
+            ["test", "--package", "wharf", "--test", "popular", "--", "--include-ignored", "--nocapture"];
+        if let Err(reason) = tool::run(tool::command("cargo").args(arguments)) {
+            println!("FAIL  popular: {reason}");
+            failures.push("popular");
         }
     }
     if failures.is_empty() { Ok(()) } else { Err(format!("{} failed", failures.join(", "))) }
