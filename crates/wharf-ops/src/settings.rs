@@ -62,6 +62,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         check_rust_version: flags.check_rust_version,
         primary_rustc: None,
         artifact_dir: flags.artifact_dir,
+        compile_time_deps: false,
         costs: Arc::new(BTreeMap::new()),
     })
 }

@@ -378,10 +378,35 @@ impl Plan {
         self.notices.extend(notices);
     }
 
+    /// Which units there is anything to do for.
+    fn wanted(&self) -> Vec<bool> {
+        if !self.settings.compile_time_deps {
+            return vec![true; self.units.len()];
+        }
+        let mut wanted = vec![false; self.units.len()];
+        let mut visited = vec![false; self.units.len()];
+        // What was asked for is not wanted itself, even if it is a macro: only what its compilation would run.
+        let mut open: Vec<(UnitId, bool)> = self.roots.iter().map(|root| (*root, false)).collect();
+        while let Some((id, is_part)) = open.pop() {
+            if wanted[id.0] || (!is_part && visited[id.0]) {
+                continue;
+            }
+            visited[id.0] = true;
+            wanted[id.0] = is_part;
+            for edge in &self.units[id.0].dependencies {
+                let below = &self.units[edge.unit.0];
+                open.push((edge.unit, is_part || is_for_host(&below.target)));
+            }
+        }
+        wanted
+    }
+
     fn make_graph(&mut self) {
+        let wanted = self.wanted();
         for index in 0..self.units.len() {
             let id = UnitId(index);
             let is_nothing = match self.units[index].mode {
+                _ if !wanted[index] => true,
                 Mode::Doctest => true,
                 Mode::RunScript => self.override_of(id).is_some(),
                 _ => false,

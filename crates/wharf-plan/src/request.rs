@@ -323,6 +323,9 @@ pub struct Settings {
     pub primary_rustc: Option<PathBuf>,
     /// Where finals are copied to as well (`--artifact-dir`, unstable).
     pub artifact_dir: Option<PathBuf>,
+    /// Only what compilers need to run is built: procedural macros and build scripts, which are run
+    /// (`--compile-time-deps`, unstable).
+    pub compile_time_deps: bool,
     /// Recorded times of earlier runs in milliseconds, by [`Unit::cost_name`](crate::Unit::cost_name).
     pub costs: Arc<BTreeMap<String, u64>>,
 }

@@ -189,6 +189,7 @@ impl World {
             check_rust_version: true,
             primary_rustc: None,
             artifact_dir: None,
+            compile_time_deps: false,
             costs: Arc::default(),
         }
     }

@@ -125,6 +125,9 @@ pub struct CompileOptions {
     /// Show the units and their edges as JSON (unstable)
     #[arg(long, help_heading = COMPILATION)]
     pub unit_graph: bool,
+    /// Build and run only what compilers need to run: macros and build scripts (unstable)
+    #[arg(long, hide = true, help_heading = COMPILATION)]
+    pub compile_time_deps: bool,
     /// Report on how long each unit took
     #[arg(long, value_name = "FMTS", num_args = 0..=1, default_missing_value = "", require_equals = true,
         hide_possible_values = true, help_heading = COMPILATION)]

@@ -75,6 +75,9 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
     if typed.compile.unit_graph {
         session.refuse_unstable("--unit-graph")?;
     }
+    if typed.compile.compile_time_deps {
+        session.refuse_unstable("--compile-time-deps")?;
+    }
     let jobs = jobs(typed.compile, config)?;
     refuse_empty_target(&typed.compile.target)?;
     if typed.compile.unit_graph {
@@ -98,7 +101,8 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
         check_rust_version: !typed.ignore_rust_version,
         artifact_dir: typed.artifact_dir.map(|dir| session.cwd().join(dir)),
     };
-    let settings = settings::settle(config, &opened.workspace, flags)?;
+    let mut settings = settings::settle(config, &opened.workspace, flags)?;
+    settings.compile_time_deps = typed.compile.compile_time_deps;
     let features = cli_features(typed.features)?;
     let request = CompileRequest {
         scope: Scope {
