@@ -128,6 +128,8 @@ pub struct CleanPackages<'a> {
     pub kinds: &'a [CompileKind],
     /// The directory of the profile: `debug`, `release`.
     pub profile_dir: &'a str,
+    /// Where intermediates go; often the target directory.
+    pub build_dir: &'a Path,
 }
 
 /// Removes what was made of some packages. Gives the specifications that name a version or URL, which do not count:
@@ -166,7 +168,10 @@ pub fn packages(
     let packages = packages::load(workspace, sources, &resolved.whole, &ids)?;
     let mut sweep = Sweep::default();
     for package in packages.values() {
-        sweep.package(package, workspace, toolchain, request);
+        sweep.package(package, workspace.target_dir(), toolchain, request);
+        if request.build_dir != workspace.target_dir() {
+            sweep.package(package, request.build_dir, toolchain, request);
+        }
     }
     for path in &sweep.found {
         cleaner.remove(path)?;
@@ -185,18 +190,18 @@ impl Sweep {
     fn package(
         &mut self,
         package: &Package,
-        workspace: &Workspace,
+        root: &Path,
         toolchain: &Toolchain,
         request: &CleanPackages<'_>,
     ) {
-        let host = workspace.target_dir().join(request.profile_dir);
+        let host = root.join(request.profile_dir);
         let places: Vec<(&CompileKind, PathBuf)> = request
             .kinds
             .iter()
             .map(|kind| match kind {
                 CompileKind::Host => (kind, host.clone()),
                 CompileKind::Target(target) => {
-                    (kind, workspace.target_dir().join(target.short_name()).join(request.profile_dir))
+                    (kind, root.join(target.short_name()).join(request.profile_dir))
                 }
             })
             .collect();
@@ -210,7 +215,7 @@ impl Sweep {
                 });
             }
         }
-        self.mark(&workspace.target_dir().join(".wharf/units"), |name| is_record(name, own));
+        self.mark(&root.join(".wharf/units"), |name| is_record(name, own));
         let targets = package.manifest.targets.iter().filter(|target| !target.is_custom_build());
         for target in targets {
             for (kind, dir) in &places {

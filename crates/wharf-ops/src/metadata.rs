@@ -1,6 +1,7 @@
 //! `metadata`: the workspace and its graph as data for tools (reference, `cargo metadata`).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use wharf_core::metadata::{EdgeJson, EdgeKindJson, Metadata, NodeJson, PackageJson, ResolveJson};
 use wharf_core::resolution::ResolvedEdge;
@@ -147,10 +148,9 @@ fn edge_json(from: &PackageId, edge: &ResolvedEdge, package: &Package) -> Result
 }
 
 impl MetadataAnswer<'_> {
-    /// The shape that is printed.
-    pub fn view(&self) -> Metadata<'_> {
+    /// The shape that is printed; `build_directory` is where intermediates go.
+    pub fn view(&self, build_directory: PathBuf) -> Metadata<'_> {
         let workspace = self.workspace;
-        let target_directory = workspace.target_dir().to_owned();
         let specs = |packages: Vec<&std::sync::Arc<Package>>| {
             packages.into_iter().map(|package| package.id().to_spec()).collect()
         };
@@ -159,8 +159,8 @@ impl MetadataAnswer<'_> {
             workspace_members: specs(workspace.members().collect()),
             workspace_default_members: specs(workspace.default_members().collect()),
             resolve: self.resolve.as_ref(),
-            build_directory: target_directory.clone(),
-            target_directory,
+            build_directory,
+            target_directory: workspace.target_dir().to_owned(),
             version: 1,
             workspace_root: workspace.root().to_owned(),
             metadata: workspace.metadata().cloned(),

@@ -2,7 +2,7 @@
 
 use wharf_ops::clean::{self, CleanNote, CleanPackages, Cleaned, Cleaner};
 use wharf_ops::plan::CompileKind;
-use wharf_ops::{Failure, Result};
+use wharf_ops::{Failure, Result, settings};
 
 use crate::cli::CleanArgs;
 use crate::open::{Opened, human_bytes};
@@ -34,6 +34,7 @@ pub fn run(args: &CleanArgs, session: &Session) -> Result<()> {
     };
     let mut cleaner = Cleaner::new(args.dry_run, &mut notes);
     let target_dir = opened.workspace.target_dir().to_owned();
+    let build_dir = settings::build_dir(&session.config, &opened.workspace)?;
     if args.doc {
         if !specs.is_empty() {
             return Err(Failure::new("--doc cannot be used with -p"));
@@ -42,13 +43,22 @@ pub fn run(args: &CleanArgs, session: &Session) -> Result<()> {
     } else {
         let profile_dir = clean::profile_dir(&opened.workspace, &session.config, &profile)?;
         if specs.is_empty() {
-            let dir = if is_profile_stated { target_dir.join(&profile_dir) } else { target_dir };
-            cleaner.remove(&dir)?;
+            let mut dirs = vec![target_dir, build_dir];
+            dirs.dedup();
+            for dir in dirs {
+                let dir = if is_profile_stated { dir.join(&profile_dir) } else { dir };
+                cleaner.remove(&dir)?;
+            }
         } else {
             let (toolchain, kinds) = opened.toolchain(session, &args.target)?;
             // Without `--target` it is the host's artifacts that go, whatever platform the configuration builds for.
             let kinds = if args.target.is_empty() { vec![CompileKind::Host] } else { kinds };
-            let request = CleanPackages { specs: &specs, kinds: &kinds, profile_dir: &profile_dir };
+            let request = CleanPackages {
+                specs: &specs,
+                kinds: &kinds,
+                profile_dir: &profile_dir,
+                build_dir: &build_dir,
+            };
             let (workspace, sources) = (&opened.workspace, &opened.sources);
             let ignored =
                 clean::packages(workspace, sources, (&toolchain, &opened.resolve), &request, &mut cleaner)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use wharf_core::metadata::PackageJson;
 use wharf_ops::metadata::{self, MetadataRequest};
-use wharf_ops::{Failure, Result, pkgid};
+use wharf_ops::{Failure, Result, pkgid, settings};
 
 use crate::cli::{MetadataArgs, PkgidArgs, ReadManifestArgs};
 use crate::open::Opened;
@@ -40,7 +40,8 @@ pub fn metadata(args: &MetadataArgs, session: &Session) -> Result<()> {
         &opened.resolve,
         &request,
     )?;
-    json(session, &answer.view())
+    let build_dir = settings::build_dir(&session.config, &opened.workspace)?;
+    json(session, &answer.view(build_dir))
 }
 
 /// Shows the manifest of the current package as JSON.
