@@ -351,6 +351,6 @@ fn configuration(sources: &BTreeSet<SourceId>, destination: &Path) -> Result<Str
     }
     let directory = destination.to_string_lossy().replace('\\', "/");
     table.insert(SOURCE_NAME.to_owned(), Replaced::Directory { directory });
-    Ok(toml::to_string_pretty(&Configuration { source: table })
-        .context(|| "cannot write the configuration".to_owned())?)
+    toml::to_string_pretty(&Configuration { source: table })
+        .context(|| "cannot write the configuration".to_owned())
 }
