@@ -58,6 +58,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         root_args: flags.root_args,
         root_crate_types: flags.root_crate_types,
         document_private_items: flags.document_private_items,
+        allows_unstable: config.unstable().allowed,
         any_script_metadata: flags.any_script_metadata,
         check_rust_version: flags.check_rust_version,
         primary_rustc: None,

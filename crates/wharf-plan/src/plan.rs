@@ -324,7 +324,7 @@ impl Plan {
         let allows = |value: &std::ffi::OsString| {
             library.is_some_and(|library| value.to_string_lossy().split(',').any(|name| name == library))
         };
-        let may_bootstrap = self.toolchain.is_nightly() || bootstrap.is_some_and(allows);
+        let may_bootstrap = self.settings.allows_unstable || bootstrap.is_some_and(allows);
         let context = ScriptContext { package: &unit.package, may_bootstrap };
         let output = Arc::new(ScriptOutput::parse(stdout, context)?);
         if output.has_errors() {

@@ -231,11 +231,6 @@ impl Toolchain {
             CompileKind::Target(target) => target.short_name(),
         }
     }
-
-    /// Whether unstable features may be used.
-    pub fn is_nightly(&self) -> bool {
-        !self.version.pre.is_empty() && !self.version.pre.starts_with("beta")
-    }
 }
 
 /// One platform: what the compiler says of it, and what configuration says.
@@ -315,6 +310,8 @@ pub struct Settings {
     pub root_crate_types: Vec<CrateType>,
     /// `doc --document-private-items`
     pub document_private_items: bool,
+    /// Whether unstable features may be used.
+    pub allows_unstable: bool,
     /// Whether every build script hands metadata on, not only those of packages with `links` (unstable).
     pub any_script_metadata: bool,
     /// Whether a package whose `rust-version` is newer than the compiler is an error.

@@ -185,6 +185,7 @@ impl World {
             root_args: self.root_args.clone(),
             root_crate_types: Vec::new(),
             document_private_items: false,
+            allows_unstable: false,
             any_script_metadata: false,
             check_rust_version: true,
             primary_rustc: None,

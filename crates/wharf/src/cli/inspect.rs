@@ -96,6 +96,14 @@ pub struct ReadManifestArgs {
     pub manifest: ManifestOptions,
 }
 
+/// `verify-project`
+#[derive(Clone, Debug, Default, Args)]
+pub struct VerifyProjectArgs {
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+}
+
 /// `version`
 #[derive(Clone, Debug, Default, Args)]
 pub struct VersionArgs {}

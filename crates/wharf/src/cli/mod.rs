@@ -26,7 +26,7 @@ pub use groups::{
 };
 pub use inspect::{
     ConfigArgs, ConfigCommand, ConfigGetArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
-    ReadManifestArgs, TreeArgs, VersionArgs,
+    ReadManifestArgs, TreeArgs, VerifyProjectArgs, VersionArgs,
 };
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
@@ -140,6 +140,8 @@ pub enum Command {
     Update(UpdateArgs),
     /// Copy all dependencies into the project
     Vendor(VendorArgs),
+    /// Check a manifest and answer in JSON (deprecated)
+    VerifyProject(VerifyProjectArgs),
     /// Show version information
     Version(VersionArgs),
     /// Keep a published version from being chosen anew

@@ -1,8 +1,8 @@
-//! `locate-project`
+//! `locate-project` and `verify-project`
 
-use wharf_ops::{Failure, Result, workspace};
+use wharf_ops::{Exit, Failure, Result, workspace};
 
-use crate::cli::LocateProjectArgs;
+use crate::cli::{LocateProjectArgs, VerifyProjectArgs};
 use crate::open::Opened;
 use crate::session::Session;
 
@@ -21,4 +21,18 @@ pub fn run(args: &LocateProjectArgs, session: &Session) -> Result<()> {
         _ => session.shell.out(serde_json::json!({ "root": text })),
     }
     Ok(())
+}
+
+/// Tells in JSON whether the manifest can be read. The exit status is 1 if not, as Cargo's is.
+pub fn verify(args: &VerifyProjectArgs, session: &Session) -> Result<()> {
+    match Opened::new(session, &args.manifest, None) {
+        Ok(_) => {
+            session.shell.out(serde_json::json!({ "success": "true" }));
+            Ok(())
+        }
+        Err(failure) => {
+            session.shell.out(serde_json::json!({ "invalid": failure.to_string() }));
+            Err(Failure::reported(Exit::Program(1)))
+        }
+    }
 }

@@ -54,6 +54,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Init(args)) => new::init(args, session),
         Some(Command::LocateProject(args)) => locate_project::run(&args, session),
         Some(Command::New(args)) => new::new(args, session),
+        Some(Command::VerifyProject(args)) => locate_project::verify(&args, session),
         Some(Command::Version(_)) => version::run(session),
         Some(Command::Bench(args)) => test::bench(&args, session),
         Some(Command::Build(args)) => build::build(&args, session),
