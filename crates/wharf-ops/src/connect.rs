@@ -9,7 +9,7 @@ use cargo_util_schemas::manifest::{PackageName, TomlDependency};
 use wharf_core::SourceId;
 use wharf_core::manifest::{AnyManifest, Origin, Patch, TomlDocument};
 use wharf_core::source::CRATES_IO;
-pub use wharf_sources::{Api, ApiToken, Network, SourceEvent, Sources, Token};
+pub use wharf_sources::{Api, ApiToken, Found, Network, SourceEvent, Sources, Token};
 use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions};
 
 use crate::config::Config;

@@ -12,7 +12,7 @@ use wharf_sources::{Sources, Wanted};
 
 use crate::disk::PackageDir;
 use crate::failure::{Context, Failure, Result};
-use crate::workspace::Workspace;
+use crate::workspace::{Loader, Workspace};
 
 /// Packages by id.
 pub type Packages = BTreeMap<PackageId, Arc<Package>>;
@@ -80,6 +80,29 @@ pub fn load(
     let loaded: Vec<_> = dirs.into_par_iter().map(read).collect::<Result<_>>()?;
     packages.extend(loaded);
     Ok(packages)
+}
+
+/// Downloads one package if it is missing, and reads its manifest.
+///
+/// # Errors
+/// If it is not to be had, or malformed.
+pub fn load_one(
+    loader: &Loader,
+    sources: &Sources,
+    id: &PackageId,
+    checksum: Option<String>,
+) -> Result<Arc<Package>> {
+    let dirs = sources.fetch(&[Wanted { id: id.clone(), checksum }])?;
+    let dir = dirs.into_values().next();
+    let dir = dir.ok_or_else(|| Failure::new(format!("`{id}` is not to be had")))?;
+    let manifest = dir.join("Cargo.toml");
+    let is_released = !id.source().is_git() && !id.source().is_path();
+    let package = if is_released {
+        read_released(id, &manifest, loader.unstable())
+    } else {
+        loader.load_package(&manifest, id.source())
+    };
+    package.context(|| format!("cannot read the manifest of `{id}`"))
 }
 
 /// The manifest of a registry package: it inherits nothing, and nobody can mend what it should be warned of.

@@ -1,4 +1,4 @@
-//! The web API of a registry (reference, "Web API"): publishing, yanking and owners.
+//! The web API of a registry (reference, "Web API"): publishing, yanking, owners and search.
 
 use std::sync::Arc;
 
@@ -7,7 +7,9 @@ use reqwest::{Client, Method};
 use url::Url;
 use wharf_base::fs;
 use wharf_core::SourceId;
-use wharf_wire::api::{self, Done, Failure, Owners, OwnersChanged, OwnersRequest, Published, User, Warnings};
+use wharf_wire::api::{
+    self, Done, Failure, Found, Owners, OwnersChanged, OwnersRequest, Published, User, Warnings,
+};
 use wharf_wire::{NewCrate, publish};
 
 use crate::error::{AuthProblem, SourceError};
@@ -90,6 +92,17 @@ impl Api<'_> {
     /// Whether this is the web API of crates.io.
     pub fn is_crates_io(&self) -> bool {
         Url::parse(&self.base).is_ok_and(|url| url.host_str() == Some("crates.io"))
+    }
+
+    /// Searches for packages; at most `limit` of them are given, the best first.
+    ///
+    /// # Errors
+    /// If the registry cannot be reached, or refuses to search.
+    pub fn search(&self, query: &str, limit: u32) -> Result<Found, SourceError> {
+        let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        let path = format!("{}?q={query}&per_page={limit}", api::SEARCH);
+        let answer = self.exchange(Method::GET, &path, Body::None)?;
+        self.read(&path, &answer)
     }
 
     /// Uploads a package. Gives what the registry did not like, but took.

@@ -36,3 +36,4 @@ pub use options::{
     CratesIoProtocol, HttpOptions, Network, PackageReader, SourceOptions, Token, TokenProvider, TokenRequest,
 };
 pub use sources::{Freshness, Sources, Wanted};
+pub use wharf_wire::api::Found;

@@ -302,6 +302,26 @@ impl Sources {
         read_package(self.context(), &dir, source)
     }
 
+    /// How a registry spells a name, which its index finds in any case of letters; `None` if it has no such name
+    /// that is not yanked, or if the source is no registry.
+    pub fn spelling(
+        &self,
+        source: &SourceId,
+        name: &PackageName,
+    ) -> Result<Option<PackageName>, SourceError> {
+        let context = self.context();
+        if !self.inner.served(source).is_registry() {
+            return Ok(None);
+        }
+        context.hold_lock()?;
+        let registry = self.inner.registry(source)?;
+        let file = match registry.at_hand(name, Freshness::Current) {
+            Some(file) => file?,
+            None => self.runtime()?.block_on(registry.file(context, name, Freshness::Current))?,
+        };
+        Ok(file.newest(&registry.converter, &|_| true).map(|found| found.id.name().clone()))
+    }
+
     /// Starts to fetch the index files of these names, and those of the dependencies of what arrives. Returns at
     /// once; an error is told to whoever asks for the file.
     pub fn prefetch(&self, wanted: &[(SourceId, PackageName)]) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use url::Url;
 use wharf_core::summary::SharedSummary;
 use wharf_core::{DepKind, GitReference, PackageName, SourceId, Summary, VersionReq};
-use wharf_sources::{Freshness, Sources};
+use wharf_sources::Sources;
 
 use super::add::{AddRequest, Note};
 use super::available::Available;
@@ -15,6 +15,7 @@ use super::entry::{Entry, Origin};
 use super::manifest::{ManifestFile, Section};
 use super::spec::CrateSpec;
 use crate::failure::{Context, Failure, Result};
+use crate::spelling::usable_versions;
 use crate::workspace::Workspace;
 
 /// A dependency as asked for. What is `None` stays as it is.
@@ -143,7 +144,7 @@ impl Settler<'_> {
             ))
             .help(format!("leave `@{version}` out")));
         }
-        let found = self.query(&source, &spec.name, None)?;
+        let found = usable_versions(self.sources, &source, &spec.name, None)?;
         match found.as_slice() {
             [] => Err(Failure::new(format!("there is no package `{}` in `{source}`", spec.name))),
             [summary] => {
@@ -152,34 +153,6 @@ impl Settler<'_> {
             }
             _ => Err(Failure::new(format!("there are several packages `{}` in `{source}`", spec.name))),
         }
-    }
-
-    /// All versions of a package that fit, without yanked ones. Where the name is unknown, those of the name that
-    /// has `-` for `_`, or the other way round.
-    fn query(
-        &self,
-        source: &SourceId,
-        name: &PackageName,
-        requirement: Option<&VersionReq>,
-    ) -> Result<Vec<SharedSummary>> {
-        let spellings = [name.to_string(), name.replace('-', "_"), name.replace('_', "-")];
-        let spellings = if source.is_registry() { &spellings[..] } else { &spellings[..1] };
-        for (index, spelling) in spellings.iter().enumerate() {
-            if index > 0 && spelling == name.as_str() {
-                continue;
-            }
-            let mut found = self.sources.matching(
-                source,
-                &PackageName::new(spelling)?,
-                Freshness::Current,
-                &|version| requirement.is_none_or(|requirement| requirement.matches(version)),
-            )?;
-            found.retain(|summary| !summary.yanked);
-            if !found.is_empty() {
-                return Ok(found);
-            }
-        }
-        Ok(Vec::new())
     }
 
     /// Finds an entry by the name that is wanted, or by one that differs in `-` and `_`.
@@ -236,7 +209,7 @@ impl Settler<'_> {
     /// The newest version that the compiler can do with.
     fn latest(&mut self, entry: &Entry) -> Result<Arc<Summary>> {
         let source = self.source(entry)?;
-        let mut found = self.query(&source, &PackageName::new(&entry.name)?, None)?;
+        let mut found = usable_versions(self.sources, &source, &PackageName::new(&entry.name)?, None)?;
         // A pre-release only where there is nothing else.
         found.sort_by_key(|summary| (summary.id.version().pre.is_empty(), summary.id.version().clone()));
         let latest = found.last().ok_or_else(|| self.missing(entry, &source))?;
@@ -288,7 +261,8 @@ impl Settler<'_> {
     fn available(&self, entry: &Entry) -> Result<Available> {
         let source = self.source(entry)?;
         let requirement = entry.version().map(VersionReq::parse).transpose()?;
-        let found = self.query(&source, &PackageName::new(&entry.name)?, requirement.as_ref())?;
+        let found =
+            usable_versions(self.sources, &source, &PackageName::new(&entry.name)?, requirement.as_ref())?;
         let oldest = found
             .iter()
             .min_by_key(|summary| (!summary.id.version().pre.is_empty(), summary.id.version().clone()));

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{FeatureSelection, ManifestOptions};
+use super::{FeatureSelection, ManifestOptions, RegistryOptions};
 
 const COMPILATION: &str = "Compilation Options";
 const PACKAGES: &str = "Package Selection";
@@ -37,6 +37,31 @@ pub struct ConfigGetArgs {
     /// Whether to merge what files and arguments say
     #[arg(long, value_name = "MERGED", value_parser = ["yes", "no"], default_value = "yes")]
     pub merged: String,
+}
+
+/// `info`
+#[derive(Clone, Debug, Default, Args)]
+pub struct InfoArgs {
+    /// The package to show, by specification
+    #[arg(value_name = "SPEC", help_heading = PACKAGES)]
+    pub package: String,
+    /// Where it is looked for.
+    #[command(flatten)]
+    pub registry: RegistryOptions,
+}
+
+/// `search`
+#[derive(Clone, Debug, Default, Args)]
+pub struct SearchArgs {
+    /// What to look for
+    #[arg(value_name = "QUERY", num_args = 0..)]
+    pub query: Vec<String>,
+    /// How many results to show (default: 10, at most 100)
+    #[arg(long, value_name = "LIMIT")]
+    pub limit: Option<u32>,
+    /// Where it is looked for.
+    #[command(flatten)]
+    pub registry: RegistryOptions,
 }
 
 /// `locate-project`

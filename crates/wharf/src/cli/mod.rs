@@ -25,8 +25,8 @@ pub use groups::{
     TargetSelection,
 };
 pub use inspect::{
-    ConfigArgs, ConfigCommand, ConfigGetArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
-    ReadManifestArgs, TreeArgs, VerifyProjectArgs, VersionArgs,
+    ConfigArgs, ConfigCommand, ConfigGetArgs, InfoArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
+    ReadManifestArgs, SearchArgs, TreeArgs, VerifyProjectArgs, VersionArgs,
 };
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
@@ -98,6 +98,8 @@ pub enum Command {
     GenerateLockfile(GenerateLockfileArgs),
     /// Show help for a command
     Help(HelpArgs),
+    /// Show what there is to know of a package
+    Info(InfoArgs),
     /// Make a package in a directory that exists
     Init(InitArgs),
     /// Install programs of packages
@@ -130,6 +132,8 @@ pub enum Command {
     Rustc(RustcArgs),
     /// Build the documentation of a package, passing arguments to rustdoc
     Rustdoc(RustdocArgs),
+    /// Search a registry for packages
+    Search(SearchArgs),
     /// Execute unit, integration and documentation tests
     Test(TestArgs),
     /// Show the dependencies as a tree

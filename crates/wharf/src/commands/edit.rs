@@ -14,6 +14,7 @@ use crate::cli::{AddArgs, OnePackage, RemoveArgs, SectionOptions};
 use crate::open::Opened;
 use crate::session::Session;
 use crate::settings::compile::one_package;
+use crate::shell::style::{ERROR, GOOD};
 use crate::shell::{Shell, Verbosity};
 
 /// How many features are listed before their number has to do.
@@ -234,12 +235,12 @@ fn show_features(list: &FeatureList, shell: &Shell) {
     let line = |text: String| shell.err(format!("{:13}{text}", ""));
     line(format!("Features{as_of}:"));
     if on.len() <= LISTED {
-        on.iter().for_each(|name| line(format!("{} {name}", shell.plus())));
+        on.iter().for_each(|name| line(format!("{GOOD}+{GOOD:#} {name}")));
     } else {
         line(format!("{} activated features", on.len()));
     }
     if on.len() + off.len() <= LISTED {
-        off.iter().for_each(|name| line(format!("{} {name}", shell.minus())));
+        off.iter().for_each(|name| line(format!("{ERROR}-{ERROR:#} {name}")));
     } else {
         line(format!("{} deactivated features", off.len()));
     }

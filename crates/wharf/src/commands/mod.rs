@@ -9,6 +9,7 @@ mod doc;
 mod edit;
 mod explain;
 mod help;
+mod info;
 mod install;
 mod list;
 mod locate_project;
@@ -18,6 +19,7 @@ mod new;
 mod package;
 mod publish;
 mod run;
+mod search;
 mod test;
 mod tree;
 mod update;
@@ -51,6 +53,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Completions(args)) => completions::run(&args, session),
         Some(Command::Config(args)) => config::run(&args, session),
         Some(Command::Help(args)) => help::run(&args, session),
+        Some(Command::Info(args)) => info::run(&args, session),
         Some(Command::Init(args)) => new::init(args, session),
         Some(Command::LocateProject(args)) => locate_project::run(&args, session),
         Some(Command::New(args)) => new::new(args, session),
@@ -69,6 +72,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Pkgid(args)) => metadata::pkgid(&args, session),
         Some(Command::ReadManifest(args)) => metadata::read_manifest(&args, session),
         Some(Command::Run(args)) => run::run(&args, session),
+        Some(Command::Search(args)) => search::run(&args, session),
         Some(Command::Rustc(args)) => build::rustc(&args, session),
         Some(Command::Rustdoc(args)) => doc::rustdoc(&args, session),
         Some(Command::Test(args)) => test::test(&args, session),

@@ -1,6 +1,7 @@
 //! Shows a build: status lines and diagnostics for people, or one JSON object a line for tools.
 
 mod human;
+pub mod info;
 pub mod lock;
 mod timings;
 

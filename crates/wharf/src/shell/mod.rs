@@ -52,19 +52,31 @@ pub struct ShellOptions {
 }
 
 /// Colours by meaning.
-mod style {
+pub mod style {
     use super::{AnsiColor, Effects, Style};
 
     const fn bold(color: AnsiColor) -> Style {
         color.on_default().effects(Effects::BOLD)
     }
 
-    pub(super) const GOOD: Style = bold(AnsiColor::BrightGreen);
-    pub(super) const DOING: Style = bold(AnsiColor::BrightCyan);
-    pub(super) const WARNING: Style = bold(AnsiColor::Yellow);
-    pub(super) const ERROR: Style = bold(AnsiColor::BrightRed);
-    pub(super) const NOTE: Style = bold(AnsiColor::BrightGreen);
-    pub(super) const HELP: Style = bold(AnsiColor::BrightCyan);
+    /// What went well, and titles.
+    pub const GOOD: Style = bold(AnsiColor::BrightGreen);
+    /// What goes on.
+    pub const DOING: Style = bold(AnsiColor::BrightCyan);
+    /// Warnings.
+    pub const WARNING: Style = bold(AnsiColor::Yellow);
+    /// Errors.
+    pub const ERROR: Style = bold(AnsiColor::BrightRed);
+    /// Notes.
+    pub const NOTE: Style = bold(AnsiColor::BrightGreen);
+    /// Advice.
+    pub const HELP: Style = bold(AnsiColor::BrightCyan);
+    /// Where something is from.
+    pub const CONTEXT: Style = bold(AnsiColor::BrightBlue);
+    /// What is off.
+    pub const OFF: Style = Style::new().effects(Effects::DIMMED);
+    /// What stands for more.
+    pub const SUMMARY: Style = Style::new().effects(Effects::ITALIC);
 }
 
 /// Writes to standard output and standard error.
@@ -257,16 +269,6 @@ impl Shell {
     /// A line on standard error as it is; colours are removed where they are not shown.
     pub fn err(&self, line: impl Display) {
         self.state().line(format_args!("{line}"));
-    }
-
-    /// `+` in the colour of what is there.
-    pub fn plus(&self) -> String {
-        format!("{}+{:#}", style::GOOD, style::GOOD)
-    }
-
-    /// `-` in the colour of what is not.
-    pub fn minus(&self) -> String {
-        format!("{}-{:#}", style::ERROR, style::ERROR)
     }
 
     /// Draws how far things are, if progress is drawn and the last drawing is long enough ago.
