@@ -62,7 +62,7 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
             let path = compile::save_timings(&opened.workspace, &page)?;
             session.shell.plain_status(format!("Timing report saved to {}", path.display()));
         }
-        reporter.finish(summary.is_success(), &prepared.profile);
+        reporter.finish(summary.is_success() && !session.shell.is_broken(), &prepared.profile);
         reporter.tell_future(settled.future_report);
         (summary, reporter.has_warned())
     };
