@@ -205,7 +205,7 @@ fn utc(seconds: u64) -> String {
 }
 
 /// Tells backup programs that everything in here can be made again (<https://bford.info/cachedir/>).
-fn mark_as_cache(target_dir: &Path) -> Result<()> {
+pub(crate) fn mark_as_cache(target_dir: &Path) -> Result<()> {
     let tag = target_dir.join("CACHEDIR.TAG");
     if target_dir.exists() {
         return Ok(());

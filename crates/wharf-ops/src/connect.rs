@@ -138,8 +138,29 @@ fn sources_with(
 
 type SourceListener = Arc<dyn Fn(SourceEvent) + Send + Sync>;
 
-/// Asks the credential providers for tokens that read; what they say to the user goes the way of all events.
+/// The credential providers; what they say to the user goes the way of all events.
+pub fn credentials(config: &Arc<Config>, events: Box<dyn Fn(SourceEvent) + Send + Sync>) -> Credentials {
+    credentials_with(config.clone(), events.into())
+}
+
+/// The token for something that is done through the web API.
+pub fn api_token(credentials: &Credentials, source: &SourceId, operation: &Operation) -> Result<ApiToken> {
+    let found = credentials.token(source, operation, &wharf_sources::TokenRequest::default())?;
+    found.map(ApiToken::Given).ok_or_else(|| {
+        Failure::new(format!("no token found for {source}"))
+            .help("get one with `login`, or set it in the environment")
+    })
+}
+
+/// Asks the credential providers for tokens that read.
 fn tokens(config: Arc<Config>, events: SourceListener) -> Box<wharf_sources::TokenProvider> {
+    let credentials = credentials_with(config, events);
+    Box::new(move |source, request| {
+        credentials.token(source, &Operation::Read, request).map_err(|failure| failure.into_error())
+    })
+}
+
+fn credentials_with(config: Arc<Config>, events: SourceListener) -> Credentials {
     let tell = move |event| match event {
         CredentialEvent::Asked { provider, action, registry } => {
             events(SourceEvent::AskingProvider { provider, action, registry });
@@ -149,10 +170,7 @@ fn tokens(config: Arc<Config>, events: SourceListener) -> Box<wharf_sources::Tok
         | CredentialEvent::Note(text)
         | CredentialEvent::Done(_, text) => events(SourceEvent::Warning { text }),
     };
-    let credentials = Credentials::new(config, Arc::new(tell));
-    Box::new(move |source, request| {
-        credentials.token(source, &Operation::Read, request).map_err(|failure| failure.into_error())
-    })
+    Credentials::new(config, Arc::new(tell))
 }
 
 /// `[patch]` of the configuration, read as a manifest's would be.

@@ -34,7 +34,8 @@ pub enum ApiToken {
 pub struct Api<'a> {
     sources: &'a Sources,
     base: String,
-    authorization: Option<HeaderValue>,
+    token: Option<Token>,
+    registry: SourceId,
 }
 
 /// A body, and of which kind.
@@ -61,15 +62,12 @@ impl Sources {
             ApiToken::IfRequired | ApiToken::Configured => Some(self.configured_token(registry)?),
             ApiToken::Given(token) => Some(token),
         };
-        let header = |token: Token| {
-            let mut value = HeaderValue::from_str(token.expose()).map_err(|_| SourceError::Http {
-                reason: format!("the token for {registry} holds characters that a header cannot carry"),
-            })?;
-            value.set_sensitive(true);
-            Ok::<HeaderValue, SourceError>(value)
-        };
-        let authorization = token.map(header).transpose()?;
-        Ok(Api { sources: self, base: base.trim_end_matches('/').to_owned(), authorization })
+        Ok(Api {
+            sources: self,
+            base: base.trim_end_matches('/').to_owned(),
+            token,
+            registry: registry.clone(),
+        })
     }
 
     fn configured_token(&self, registry: &SourceId) -> Result<Token, SourceError> {
@@ -209,8 +207,15 @@ impl Api<'_> {
         body: Body,
     ) -> Result<(u16, Vec<u8>), SourceError> {
         let mut request = client.request(method, url).header(ACCEPT, "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization.clone());
+        if let Some(token) = &self.token {
+            let mut value = HeaderValue::from_str(token.expose()).map_err(|_| SourceError::Http {
+                reason: format!(
+                    "the token for {} holds characters that a header cannot carry",
+                    self.registry
+                ),
+            })?;
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
         }
         request = match body {
             Body::None => request,

@@ -111,6 +111,11 @@ impl Opened {
         Ok(())
     }
 
+    /// Shows what sources and credential providers do.
+    pub fn listener(&self, session: &Session) -> Box<dyn Fn(SourceEvent) + Send + Sync> {
+        self.told.listener(session)
+    }
+
     /// The sources of packages without the replacements of the configuration, for the web API.
     ///
     /// # Errors

@@ -221,8 +221,6 @@ pub(super) fn listing_json(package: &Package, entries: &[Entry]) -> serde_json::
             file.insert("kind".to_owned(), kind.into());
             if let Some(path) = path {
                 file.insert("path".to_owned(), path.display().to_string().into());
-            } else if kind == "generate" {
-                file.insert("path".to_owned(), serde_json::Value::Null);
             }
             (entry.path.display().to_string(), file.into())
         })

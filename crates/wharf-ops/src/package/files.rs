@@ -104,10 +104,18 @@ fn tracked(
         if others.iter().any(|dir| path.starts_with(dir)) {
             continue;
         }
+        // One is made for the archive; a stray one at the root is none of the package's files.
+        if !entry.tracked && path == repository.root.join("Cargo.lock") {
+            continue;
+        }
         // What was deleted and not committed is still listed.
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         let is_link = metadata.file_type().is_symlink();
         if metadata.is_dir() || (is_link && path.is_dir()) {
+            // For git a link is no directory, so rules for directories do not reach it.
+            if !entry.tracked && is_link && is_ignored_directory(&path, &repository.root) {
+                continue;
+            }
             if path.join(".git").exists() {
                 let inner = Repository { root: path.clone() };
                 tracked(&inner, &path, rules, files, tell)?;
@@ -119,6 +127,14 @@ fn tracked(
         }
     }
     Ok(())
+}
+
+/// Whether the ignore files between the root of a repository and `path` leave it out, taken as a directory.
+fn is_ignored_directory(path: &Path, root: &Path) -> bool {
+    let within = path.ancestors().skip(1).take_while(|dir| dir.starts_with(root));
+    within
+        .map(|dir| Gitignore::new(dir.join(".gitignore")).0)
+        .any(|rules| rules.matched(path, true).is_ignore())
 }
 
 fn walk(

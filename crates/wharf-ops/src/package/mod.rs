@@ -143,6 +143,7 @@ pub fn assemble(
     tell: Tell<'_>,
 ) -> Result<Vec<Packaged>> {
     check_lockfile(workspace, sources, request)?;
+    crate::compile::mark_as_cache(workspace.target_dir())?;
     let order = Order::of(chosen);
     let sorted = order.sorted();
     // Members that depend on one another are found in the registry only after they were published; until then they

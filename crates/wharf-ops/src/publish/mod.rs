@@ -12,6 +12,7 @@ use wharf_core::{DepKind, Package, PackageId, SourceId};
 use wharf_resolve::RequestedFeatures;
 use wharf_sources::{Api, ApiToken, Freshness, Sources};
 
+use crate::credentials::Operation;
 use crate::failure::{Context, Failure, Result};
 use crate::package::describe::describe;
 use crate::package::{Order, PackageRequest, Packaged, check_versions, select};
@@ -173,8 +174,8 @@ pub struct Upload<'a> {
     pub publishing: &'a Publishing,
     /// The archives.
     pub packaged: &'a [Packaged],
-    /// The token that was given, for each package anew.
-    pub token: ApiToken,
+    /// The token for an upload, asked for each package.
+    pub token: &'a dyn Fn(&Operation) -> Result<ApiToken>,
     /// `--dry-run`
     pub dry_run: bool,
     /// How long the index is waited for; not at all if zero.
@@ -246,7 +247,12 @@ fn transmit(
         tell(Note::Warning("aborting upload due to dry run".to_owned()));
         return Ok(());
     }
-    let api = sources.api(registry, upload.token.clone())?;
+    let operation = Operation::Publish {
+        name: described.name.clone(),
+        version: described.vers.clone(),
+        checksum: packaged.checksum.to_hex(),
+    };
+    let api = sources.api(registry, (upload.token)(&operation)?)?;
     // The index is waited for with other sources, which need the lock too.
     sources.release();
     let archive = fs::read(&packaged.archive)?;

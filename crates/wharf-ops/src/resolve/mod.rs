@@ -182,6 +182,10 @@ pub(crate) fn resolve_needed(
     problem.locked = locked.clone();
     let index = WorkspaceIndex::new(workspace, sources);
     let whole = wharf_resolve::resolve(&problem, &index).map_err(|conflict| told(conflict, options))?;
+    if previous.is_none() {
+        let comparison = Comparison { workspace, sources, options, before: None, now: &whole };
+        (options.lock_changed.0)(&comparison.noticed()?);
+    }
     Ok(Resolved { whole, previous, locked, changed: false })
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 use wharf_core::Version;
 use wharf_ops::config::Key;
 use wharf_ops::connect::{self, Api, ApiToken, Network, Sources, Token};
+use wharf_ops::credentials::Operation;
 use wharf_ops::publish::registry::{RegistryChoice, source_of};
 use wharf_ops::publish::{self, Upload};
 use wharf_ops::workspace::find_manifest;
@@ -30,11 +31,17 @@ pub fn publish(args: &PublishArgs, session: &Session) -> Result<()> {
     if publishing.choice.is_none() {
         connect::refuse_replaced_crates_io(&session.config)?;
     }
-    let needs_token = !args.dry_run;
-    let token = token(args.token.as_deref(), publishing.choice.as_ref(), needs_token)?;
+    refuse_bare_index(args.token.as_deref(), publishing.choice.as_ref(), !args.dry_run)?;
     let registries = opened.registries(session, false)?;
+    registries.registry_config(&publishing.registry)?;
+    let credentials = connect::credentials(&session.config, opened.listener(session));
+    let token = |operation: &Operation| match &args.token {
+        Some(token) => Ok(ApiToken::Given(Token::new(token))),
+        None => connect::api_token(&credentials, &publishing.registry, operation),
+    };
     {
-        let api = registries.api(&publishing.registry, token.clone())?;
+        let early = if args.dry_run { ApiToken::IfRequired } else { token(&Operation::Read)? };
+        let api = registries.api(&publishing.registry, early)?;
         publishing.check(&registries, &api, args.dry_run, &mut tell)?;
     }
     registries.release();
@@ -50,7 +57,7 @@ pub fn publish(args: &PublishArgs, session: &Session) -> Result<()> {
         workspace: &opened.workspace,
         publishing: &publishing,
         packaged: &packaged,
-        token,
+        token: &token,
         dry_run: args.dry_run,
         wait: wait(session)?,
         fresh_sources: &fresh_sources,
@@ -67,15 +74,12 @@ fn wait(session: &Session) -> Result<Duration> {
     Ok(seconds.map_or(publish::WAIT, |seconds| Duration::from_secs(seconds.value)))
 }
 
-fn token(stated: Option<&str>, choice: Option<&RegistryChoice>, is_needed: bool) -> Result<ApiToken> {
-    match (stated, choice) {
-        (Some(token), _) => Ok(ApiToken::Given(Token::new(token))),
-        (None, Some(RegistryChoice::Index(_))) if is_needed => {
-            Err(Failure::new("command-line argument --index requires --token to be specified"))
-        }
-        (None, _) if is_needed => Ok(ApiToken::Configured),
-        (None, _) => Ok(ApiToken::IfRequired),
+/// A token of the configuration belongs to a name, and an index has none.
+fn refuse_bare_index(stated: Option<&str>, choice: Option<&RegistryChoice>, is_needed: bool) -> Result<()> {
+    if is_needed && stated.is_none() && matches!(choice, Some(RegistryChoice::Index(_))) {
+        return Err(Failure::new("command-line argument --index requires --token to be specified"));
     }
+    Ok(())
 }
 
 /// Yanks a version.
@@ -97,7 +101,11 @@ pub fn yank(args: &YankArgs, session: &Session) -> Result<()> {
         });
     }
     let name = name_or_current(name, session)?;
-    with_api(&args.registry, args.token.as_deref(), session, |api| {
+    let operation = {
+        let (name, version) = (name.clone(), version.to_owned());
+        if args.undo { Operation::Unyank { name, version } } else { Operation::Yank { name, version } }
+    };
+    with_api(&args.registry, args.token.as_deref(), &operation, session, |api| {
         publish::yank(api, &name, version, args.undo, &mut |note| show(note, session))
     })
 }
@@ -105,7 +113,8 @@ pub fn yank(args: &YankArgs, session: &Session) -> Result<()> {
 /// Shows and changes owners.
 pub fn owner(args: &OwnerArgs, session: &Session) -> Result<()> {
     let name = name_or_current(args.name.as_deref(), session)?;
-    with_api(&args.registry, args.token.as_deref(), session, |api| {
+    let operation = Operation::Owners { name: name.clone() };
+    with_api(&args.registry, args.token.as_deref(), &operation, session, |api| {
         let at = api.host();
         if !args.add.is_empty() {
             let message = api
@@ -146,6 +155,7 @@ fn name_or_current(name: Option<&str>, session: &Session) -> Result<String> {
 fn with_api(
     options: &RegistryOptions,
     stated: Option<&str>,
+    operation: &Operation,
     session: &Session,
     deed: impl FnOnce(&Api<'_>) -> Result<()>,
 ) -> Result<()> {
@@ -160,9 +170,18 @@ fn with_api(
         Some(because) => Network::Offline { because },
         None => Network::Online,
     };
-    let listener = Told::default().listener(session);
-    let sources: Sources = connect::unreplaced_sources(config, &loader, network, listener)?;
-    let api = sources.api(&source, token(stated, choice.as_ref(), true)?)?;
+    refuse_bare_index(stated, choice.as_ref(), true)?;
+    let told = Told::default();
+    let sources: Sources = connect::unreplaced_sources(config, &loader, network, told.listener(session))?;
+    sources.registry_config(&source)?;
+    let token = match stated {
+        Some(token) => ApiToken::Given(Token::new(token)),
+        None => {
+            let credentials = connect::credentials(config, told.listener(session));
+            connect::api_token(&credentials, &source, operation)?
+        }
+    };
+    let api = sources.api(&source, token)?;
     sources.release();
     deed(&api)
 }
