@@ -145,7 +145,7 @@ pub fn credentials(config: &Arc<Config>, events: Box<dyn Fn(SourceEvent) + Send 
 
 /// The token for something that is done through the web API.
 pub fn api_token(credentials: &Credentials, source: &SourceId, operation: &Operation) -> Result<ApiToken> {
-    let found = credentials.token(source, operation, &wharf_sources::TokenRequest::default())?;
+    let found = credentials.token_for_command(source, operation, &wharf_sources::TokenRequest::default())?;
     found.map(ApiToken::Given).ok_or_else(|| {
         Failure::new(format!("no token found for {source}"))
             .help("get one with `login`, or set it in the environment")

@@ -77,7 +77,8 @@ impl Session {
     pub fn rooted_at(&self, dir: &Path) -> Result<Session> {
         let mut invocation = self.invocation.clone();
         invocation.cwd = dir.to_owned();
-        let config = load(&invocation, &self.global, Broken::Refuse)?;
+        let mut config = load(&invocation, &self.global, Broken::Refuse)?.seen_from(self.cwd());
+        config.use_unstable(&self.global.unstable)?;
         Ok(Session {
             invocation: self.invocation.clone(),
             global: self.global.clone(),

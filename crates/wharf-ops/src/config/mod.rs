@@ -164,6 +164,13 @@ struct NewWarnings {
 }
 
 impl Config {
+    /// The same configuration for somebody who stands in `cwd`.
+    #[must_use]
+    pub fn seen_from(mut self, cwd: &Path) -> Config {
+        self.cwd = cwd.to_owned();
+        self
+    }
+
     /// Reads and merges everything that applies in `cwd`. `arguments` are the values of `--config`: `KEY=VALUE` or
     /// the path of a file. All paths are absolute.
     ///

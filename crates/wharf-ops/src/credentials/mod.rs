@@ -128,11 +128,28 @@ impl Credentials {
         operation: &Operation,
         asked: &TokenRequest,
     ) -> Result<Option<Token>> {
+        let named = self.named(source)?;
+        if let Some(token) = self.remembered(&named, operation) {
+            return Ok(Some(token));
+        }
+        self.check_provider_is_chosen(&named, operation)?;
+        self.token_for_command(source, operation, asked)
+    }
+
+    /// As [`Credentials::token`] for what a user asked for by name, such as publishing: any provider will do.
+    ///
+    /// # Errors
+    /// If a provider fails.
+    pub fn token_for_command(
+        &self,
+        source: &SourceId,
+        operation: &Operation,
+        asked: &TokenRequest,
+    ) -> Result<Option<Token>> {
         let source = self.named(source)?;
         if let Some(token) = self.remembered(&source, operation) {
             return Ok(Some(token));
         }
-        self.check_provider_is_chosen(&source, operation)?;
         let request = Request::get(&source, operation, asked);
         let Some(answer) = self.ask(&source, &request, &[])? else { return Ok(None) };
         let Answer::Get { token, cache, for_everything } = answer else {

@@ -38,7 +38,7 @@ pub fn matches_spec(spec: &PackageIdSpec, id: &PackageId) -> bool {
         return false;
     }
     if let Some(url) = spec.url()
-        && url != id.source().url()
+        && *url != id.source().spec_url()
     {
         return false;
     }
