@@ -60,7 +60,9 @@ pub fn narrow(
     let chosen = workspace.select(&scope.packages)?;
     let roots = distribute(workspace, &chosen.packages, &scope.features)?;
     // Dev-dependencies always, even where nothing sees them: under resolver 1 they switch features on.
-    let resolution = resolve_members(workspace, sources, options, &resolved.whole, &roots, true)?;
+    // What is installed from elsewhere may have some that cannot be found.
+    let with_dev = scope.dev_dependencies || !options.only_needed;
+    let resolution = resolve_members(workspace, sources, options, &resolved.whole, &roots, with_dev)?;
     let active = |platform: &Platform, whom: FeaturesFor| is_active(toolchain, &scope.kinds, platform, whom);
     let reach = Reach {
         dev_dependencies: scope.dev_dependencies,

@@ -28,9 +28,17 @@ pub fn root(config: &Config, cwd: &Path, stated: Option<&Path>) -> Result<PathBu
     let root = match (stated, variable) {
         (Some(root), _) => root.to_owned(),
         (None, Some(root)) => root,
-        (None, None) => config.misc()?.install_root.unwrap_or_else(|| config.cargo_home().to_owned()),
+        (None, None) => configured_root(config)?.unwrap_or_else(|| config.cargo_home().to_owned()),
     };
     Ok(paths::normalize(&cwd.join(root)))
+}
+
+/// `install.root`. A bare name is no path below the configuration's directory, but one below the current directory.
+fn configured_root(config: &Config) -> Result<Option<PathBuf>> {
+    match config.get_string("install.root")? {
+        Some(found) if !found.value.contains('/') => Ok(Some(PathBuf::from(found.value))),
+        _ => Ok(config.misc()?.install_root),
+    }
 }
 
 /// The file names of the programs that a filter names.
