@@ -23,6 +23,10 @@ impl Config {
     /// If the way to the key leads through something that is no table.
     pub fn inspect(&self, key: &Key) -> Result<Option<Value>> {
         let stored = self.stored(key)?;
+        // No variable holds a table, and that of the top would be `CARGO`, the path of the program.
+        if key.parts().is_empty() || stored.is_some_and(|value| value.as_table().is_some()) {
+            return Ok(stored.cloned());
+        }
         let is_list = stored.is_some_and(|value| matches!(value.kind, Kind::List(_)));
         if !is_list || super::value::is_replaced_list(key) {
             return self.get(key.clone());
