@@ -402,11 +402,10 @@ impl Plan {
     }
 
     fn make_graph(&mut self) {
-        let wanted = self.wanted();
-        for index in 0..self.units.len() {
+        for (index, is_wanted) in self.wanted().into_iter().enumerate() {
             let id = UnitId(index);
             let is_nothing = match self.units[index].mode {
-                _ if !wanted[index] => true,
+                _ if !is_wanted => true,
                 Mode::Doctest => true,
                 Mode::RunScript => self.override_of(id).is_some(),
                 _ => false,
