@@ -39,8 +39,14 @@ pub fn manifest(text: &str) {
     let path = Path::new("/w/Cargo.toml");
     let source = SourceId::for_path(Path::new("/w")).expect("an absolute path is a source");
     let root = TomlDocument::read(text, path, true).ok().and_then(|document| document.inheritable());
-    let origin =
-        Origin { path, source: &source, inheritable: root.as_deref(), registries: &|_| None, is_local: true };
+    let origin = Origin {
+        path,
+        source: &source,
+        inheritable: root.as_deref(),
+        registries: &|_| None,
+        is_local: true,
+        unstable: &Unstable::none(),
+    };
     let _ = AnyManifest::parse(text, &origin, &Directory);
 }
 
