@@ -10,7 +10,7 @@ use wharf_core::SourceId;
 use wharf_core::manifest::{AnyManifest, Origin, Patch, TomlDocument};
 use wharf_core::source::CRATES_IO;
 pub use wharf_sources::{Api, ApiToken, Found, Network, SourceEvent, Sources, Token};
-use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, SourceOptions};
+use wharf_sources::{CratesIoProtocol, HttpOptions, ReadError, Shallow, SourceOptions};
 
 use crate::config::Config;
 use crate::credentials::{CredentialEvent, Credentials, Operation};
@@ -121,6 +121,10 @@ fn sources_with(
             .and_then(|pause| pause.parse().ok())
             .map(Duration::from_millis),
         crates_io,
+        shallow: Shallow {
+            index: config.has_unstable_value("git", "shallow-index"),
+            packages: config.has_unstable_value("git", "shallow-deps"),
+        },
         replacements,
         tokens: tokens(config.clone(), events.clone()),
     };

@@ -109,20 +109,30 @@ pub(crate) fn plain<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
     command
 }
 
-/// Fetches `refspecs` from `url`, trying again when it fails.
+/// What to fetch.
+pub(crate) struct Fetch<'a> {
+    /// References, as git writes them.
+    pub refspecs: &'a [String],
+    /// All tags too.
+    pub tags: bool,
+    /// Leave history behind.
+    pub shallow: bool,
+}
+
+/// Fetches from `url`, trying again when it fails.
 pub(crate) fn fetch(
     context: &Context,
     repository: &Repository,
     url: &str,
-    refspecs: &[String],
-    tags: bool,
+    wanted: &Fetch<'_>,
 ) -> Result<(), SourceError> {
     let command = repository
         .command(["fetch", "--quiet", "--force", "--update-head-ok"])
-        .arg(if tags { "--tags" } else { "--no-tags" })
+        .arg(if wanted.tags { "--tags" } else { "--no-tags" })
+        .args(wanted.shallow.then_some("--depth=1"))
         .arg("--")
         .arg(url)
-        .args(refspecs);
+        .args(wanted.refspecs);
     remove_partial_packs(repository);
     let mut failures = 0;
     loop {

@@ -13,7 +13,7 @@ use wharf_wire::RegistryConfig;
 use crate::context::Context;
 use crate::error::SourceError;
 use crate::event::SourceEvent;
-use crate::git::{self, Repository};
+use crate::git::{self, Fetch, Repository};
 use crate::sources::Freshness;
 
 /// The commit that the index stands at.
@@ -81,7 +81,8 @@ impl GitIndex {
             self.repository.init()?;
         }
         let refspecs = [format!("+HEAD:{HEAD}")];
-        git::fetch(context, &self.repository, self.source.url().as_str(), &refspecs, false)?;
+        let fetch = Fetch { refspecs: &refspecs, tags: false, shallow: context.options.shallow.index };
+        git::fetch(context, &self.repository, self.source.url().as_str(), &fetch)?;
         *state = State { updated: true, reader: None };
         Ok(())
     }

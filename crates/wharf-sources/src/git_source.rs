@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::download::tag_cache_directory;
 use crate::error::SourceError;
 use crate::event::SourceEvent;
-use crate::git::{self, Repository};
+use crate::git::{self, Fetch, Repository};
 use crate::ident;
 use crate::manifests::Manifests;
 
@@ -88,7 +88,7 @@ impl GitSource {
 
     /// The checkout of a commit.
     fn place(&self, context: &Context, commit: &str) -> Result<PathBuf, SourceError> {
-        let name = ident::git_dir(&self.served);
+        let name = dir_name(context, &self.served);
         let database = Repository::bare(context.home.git_database(&name));
         // At least seven digits, and more where seven are not unique: so Cargo shortens.
         let short = process::run(&database.command(["rev-parse", "--short=7", commit]))?;
@@ -171,6 +171,11 @@ impl Wanted {
     }
 }
 
+/// The name of the directories of a repository.
+fn dir_name(context: &Context, source: &SourceId) -> String {
+    ident::with_depth(ident::git_dir(source), context.options.shallow.packages)
+}
+
 fn everything() -> Vec<String> {
     vec!["+refs/heads/*:refs/remotes/origin/*".to_owned(), "+HEAD:refs/remotes/origin/HEAD".to_owned()]
 }
@@ -178,7 +183,7 @@ fn everything() -> Vec<String> {
 /// The commit that is wanted, fetched if need be.
 fn resolve(context: &Context, url: &Url, wanted: &Wanted, submodule: bool) -> Result<String, SourceError> {
     let source = SourceId::for_git(url.clone(), GitReference::DefaultBranch);
-    let database = Repository::bare(context.home.git_database(&ident::git_dir(&source)));
+    let database = Repository::bare(context.home.git_database(&dir_name(context, &source)));
     let known = database.commit(&wanted.revision())?;
     match (known, wanted) {
         (Some(commit), Wanted::Object(..)) => return Ok(commit),
@@ -204,10 +209,19 @@ fn resolve(context: &Context, url: &Url, wanted: &Wanted, submodule: bool) -> Re
 
 /// Fetches what is wanted.
 fn bring(context: &Context, database: &Repository, url: &Url, wanted: &Wanted) -> Result<(), SourceError> {
-    let (refspecs, tags) = wanted.refspecs(url);
-    match (git::fetch(context, database, url.as_str(), &refspecs, tags), wanted) {
+    let shallow = context.options.shallow.packages;
+    let (refspecs, tags) = match wanted {
+        // With one commit of history, a reference need not lead to the object.
+        Wanted::Object(object, _) if shallow => (vec![format!("+{object}:refs/commit/{object}")], false),
+        wanted => wanted.refspecs(url),
+    };
+    let fetch = Fetch { refspecs: &refspecs, tags, shallow: shallow && !tags };
+    match (git::fetch(context, database, url.as_str(), &fetch), wanted) {
         // Not every server gives out single objects.
-        (Err(_), Wanted::Object(..)) => git::fetch(context, database, url.as_str(), &everything(), true),
+        (Err(_), Wanted::Object(..)) => {
+            let fetch = Fetch { refspecs: &everything(), tags: true, shallow: false };
+            git::fetch(context, database, url.as_str(), &fetch)
+        }
         (fetched, _) => fetched,
     }
 }
@@ -216,7 +230,7 @@ fn bring(context: &Context, database: &Repository, url: &Url, wanted: &Wanted) -
 /// network the old one stays.
 fn renew(context: &Context, url: &Url, wanted: &Wanted) -> Result<(), SourceError> {
     let source = SourceId::for_git(url.clone(), GitReference::DefaultBranch);
-    let dir = context.home.git_database(&ident::git_dir(&source));
+    let dir = context.home.git_database(&dir_name(context, &source));
     let mut name = dir.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let fresh_dir = dir.with_file_name(name);
@@ -261,8 +275,15 @@ fn place(
     }
     fs::remove_any(dir)?;
     fs::create_dir_all(dir.parent().unwrap_or(dir))?;
-    let clone = git::plain(["clone", "--quiet", "--local", "--no-checkout", "--template=", "--"]);
-    process::run(&clone.arg(database.git_dir()).arg(dir))?;
+    if context.options.shallow.packages {
+        // A clone takes what branches lead to, which is not everything that was fetched.
+        process::run(&git::plain(["init", "--quiet", "--template=", "--"]).arg(dir))?;
+        let fetch = checkout.command(["fetch", "--quiet", "--depth=1", "--no-tags", "--"]);
+        process::run(&fetch.arg(database.git_dir()).arg(commit))?;
+    } else {
+        let clone = git::plain(["clone", "--quiet", "--local", "--no-checkout", "--template=", "--"]);
+        process::run(&clone.arg(database.git_dir()).arg(dir))?;
+    }
     // Sources must be the same everywhere, whatever the user's git does with line ends and large files.
     process::run(&checkout.command(["config", "core.autocrlf", "false"]))?;
     let reset = checkout.command(["-c", "core.hooksPath=/dev/null", "reset", "--quiet", "--hard", commit]);
@@ -297,7 +318,7 @@ fn submodules(context: &Context, checkout: &Repository, dir: &Path, url: &Url) -
         let wanted = Wanted::Object(commit.to_owned(), GitReference::Rev(commit.to_owned()));
         let commit = resolve(context, &url, &wanted, true)?;
         let source = SourceId::for_git(url.clone(), GitReference::DefaultBranch);
-        let database = Repository::bare(context.home.git_database(&ident::git_dir(&source)));
+        let database = Repository::bare(context.home.git_database(&dir_name(context, &source)));
         place(context, &database, &commit, &dir.join(path), &url)?;
     }
     Ok(())

@@ -15,6 +15,14 @@ pub(crate) fn registry_dir(source: &SourceId) -> String {
     format!("{}-{}", url.host_str().unwrap_or(""), short(hasher))
 }
 
+/// What is fetched without its history is kept apart.
+pub(crate) fn with_depth(mut name: String, shallow: bool) -> String {
+    if shallow {
+        name.push_str("-shallow");
+    }
+    name
+}
+
 /// The name of a git repository's directories: the last part of its path, and a hash of its URL. All branches,
 /// tags and revisions share it.
 pub(crate) fn git_dir(source: &SourceId) -> String {

@@ -33,7 +33,8 @@ pub use error::{ArchiveError, AuthProblem, ReadError, SourceError};
 pub use event::SourceEvent;
 pub use home::{CacheLock, CargoHome, LockScope};
 pub use options::{
-    CratesIoProtocol, HttpOptions, Network, PackageReader, SourceOptions, Token, TokenProvider, TokenRequest,
+    CratesIoProtocol, HttpOptions, Network, PackageReader, Shallow, SourceOptions, Token, TokenProvider,
+    TokenRequest,
 };
 pub use sources::{Freshness, Sources, Wanted};
 pub use wharf_wire::api::Found;

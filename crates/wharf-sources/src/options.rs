@@ -31,6 +31,8 @@ pub struct SourceOptions {
     pub retry_pause: Option<Duration>,
     /// Which protocol stands behind the crates.io that lockfiles name (`registries.crates-io.protocol`).
     pub crates_io: CratesIoProtocol,
+    /// Which git repositories are fetched without their history.
+    pub shallow: Shallow,
     /// Source replacement, already followed to its end: the second source is asked in place of the first. Ids keep
     /// the first.
     pub replacements: BTreeMap<SourceId, SourceId>,
@@ -40,8 +42,17 @@ pub struct SourceOptions {
 
 impl fmt::Debug for SourceOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { cargo_home, network, http, retries, retry_pause, crates_io, replacements, tokens: _ } =
-            self;
+        let Self {
+            cargo_home,
+            network,
+            http,
+            retries,
+            retry_pause,
+            crates_io,
+            shallow,
+            replacements,
+            tokens: _,
+        } = self;
         f.debug_struct("SourceOptions")
             .field("cargo_home", cargo_home)
             .field("network", network)
@@ -49,6 +60,7 @@ impl fmt::Debug for SourceOptions {
             .field("retries", retries)
             .field("retry_pause", retry_pause)
             .field("crates_io", crates_io)
+            .field("shallow", shallow)
             .field("replacements", replacements)
             .finish_non_exhaustive()
     }
@@ -64,6 +76,15 @@ pub enum Network {
         /// What forbade it, for messages: `--offline`.
         because: &'static str,
     },
+}
+
+/// Which git repositories are fetched without their history. They are kept apart from whole ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Shallow {
+    /// Indexes of registries.
+    pub index: bool,
+    /// Repositories with packages.
+    pub packages: bool,
 }
 
 /// Which protocol stands behind crates.io.

@@ -48,7 +48,8 @@ struct Slot {
 impl Registry {
     /// The registry that is asked for packages of `shown`. Nothing is opened yet.
     pub fn open(shown: SourceId, served: SourceId, context: &Context) -> Result<Self, SourceError> {
-        let dir = ident::registry_dir(&served);
+        let shallow = context.options.shallow.index && *served.kind() == SourceKind::Registry;
+        let dir = ident::with_depth(ident::registry_dir(&served), shallow);
         let index = context.home.index(&dir);
         let protocol = match served.kind() {
             SourceKind::SparseRegistry => {

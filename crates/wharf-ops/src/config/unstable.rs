@@ -140,6 +140,8 @@ impl Config {
             self.check_flag(name, value)?;
             if !(SWITCHES.contains(&name) && value == Some("no")) {
                 self.unstable.flags.insert(name.to_owned());
+                let parts = value.into_iter().flat_map(|value| value.split(','));
+                self.unstable.flags.extend(parts.map(|part| format!("{name}={part}")));
             }
         }
         for name in self.names("unstable")? {
@@ -152,6 +154,14 @@ impl Config {
             }
         }
         Ok(())
+    }
+
+    /// Whether one value of a flag that takes several is on: it was given, or the flag was without any.
+    pub fn has_unstable_value(&self, name: &str, value: &str) -> bool {
+        let prefix = format!("{name}=");
+        let flags = &self.unstable.flags;
+        flags.contains(&format!("{prefix}{value}"))
+            || (flags.contains(name) && !flags.iter().any(|flag| flag.starts_with(&prefix)))
     }
 
     /// What [`Config::use_unstable`] found.

@@ -61,6 +61,7 @@ impl World {
             retries: 2,
             retry_pause: Some(Duration::from_millis(1)),
             crates_io: CratesIoProtocol::Sparse,
+            shallow: wharf_sources::Shallow::default(),
             replacements: self.replacements.clone(),
             tokens: Box::new(move |_, _| Ok(token.map(Token::new))),
         };
