@@ -14,6 +14,7 @@ use wharf_core::{GitReference, Package, PackageId, SourceId, SourceKind};
 use wharf_sources::{Sources, Wanted};
 
 use crate::failure::{Context, Failure, Result};
+use crate::package::manifest::PREAMBLE;
 use crate::packages::{self, Reach};
 use crate::resolve::{ResolveOptions, Unlock, resolve_workspace};
 use crate::workspace::Workspace;
@@ -174,7 +175,8 @@ fn copy(item: &Item<'_>, to: &Path) -> Result<()> {
         }
     } else {
         let root = item.package.root();
-        let files = files(&item.package)?;
+        // What there is to say of them was said when they were published, or concerns others.
+        let files = crate::package::files::of(&item.package, &mut |_| {})?;
         let relative = |file: &Path| file.strip_prefix(root).unwrap_or(file).to_owned();
         let included: Vec<PathBuf> = files.iter().map(|file| relative(file)).collect();
         for (file, relative) in files.iter().zip(&included) {
@@ -232,22 +234,7 @@ fn manifest(package: &Package, included: &[PathBuf]) -> Result<String> {
     }
     let text = toml::to_string_pretty(&toml)
         .context(|| format!("cannot write the manifest of `{}`", package.id()))?;
-    Ok(text)
-}
-
-/// The files of a package that came from no archive: everything below it but other packages.
-fn files(package: &Package) -> Result<Vec<PathBuf>> {
-    let mut files = Vec::new();
-    walk(package.root(), &mut files)?;
-    let nested: Vec<PathBuf> = files
-        .iter()
-        .filter(|file| file.file_name().is_some_and(|name| name == "Cargo.toml"))
-        .filter_map(|file| file.parent())
-        .filter(|dir| *dir != package.root())
-        .map(Path::to_owned)
-        .collect();
-    files.retain(|file| !nested.iter().any(|dir| file.starts_with(dir)));
-    Ok(files)
+    Ok(format!("{PREAMBLE}\n{text}"))
 }
 
 fn walk(dir: &Path, files: &mut Vec<PathBuf>) -> Result<()> {

@@ -51,7 +51,7 @@ impl<'a> Rules<'a> {
 
 /// Every file of a package, absolute. With a repository that tracks the manifest, its ignore files count; else, and
 /// when there are `include` rules, everything on disk does.
-pub(super) fn of(package: &Package, tell: Tell<'_>) -> Result<Vec<PathBuf>> {
+pub(crate) fn of(package: &Package, tell: Tell<'_>) -> Result<Vec<PathBuf>> {
     let context = || format!("failed to determine list of files in {}", package.root().display());
     list(package, tell).context(context)
 }

@@ -3,7 +3,7 @@
 
 mod archive;
 pub(crate) mod describe;
-mod files;
+pub(crate) mod files;
 mod git;
 pub(crate) mod manifest;
 mod order;
