@@ -261,8 +261,10 @@ impl Credentials {
         match provider.name.as_str() {
             "cargo:token" => stored::ask(&self.config, source, request, &*self.tell),
             "cargo:token-from-stdout" => program::from_stdout(&self.config, source, &provider.args, request),
-            // Keychains of other systems have nothing to say here.
-            "cargo:wincred" | "cargo:macos-keychain" => Ok(Answer::NotMine),
+            // Keychains that Wharf has no access to, and the unstable tokens, have nothing to say here.
+            "cargo:wincred" | "cargo:macos-keychain" | "cargo:libsecret" | "cargo:paseto" => {
+                Ok(Answer::NotMine)
+            }
             name if name.starts_with("cargo:") => Err(Failure::new(format!(
                 "`{name}` is not a built-in credential provider; there are `cargo:token` and \
                  `cargo:token-from-stdout`"
