@@ -209,7 +209,8 @@ impl Sweep {
         // What runs on the host lies there whatever the target is.
         let with_host = std::iter::once(&host).chain(places.iter().map(|(_, dir)| dir));
         for dir in with_host {
-            for below in ["build", ".fingerprint"] {
+            let scripts = package.manifest.build_script().map(|_| "build");
+            for below in scripts.into_iter().chain([".fingerprint"]) {
                 self.mark(&dir.join(below), |name| {
                     name.rsplit_once('-').is_some_and(|(before, _)| before == own)
                 });

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use cargo_util_schemas::manifest::RustVersion;
 use wharf_core::summary::SharedSummary;
 use wharf_core::{PackageId, PackageName, PartialVersion, Resolution, SourceId, Version, VersionReq};
-use wharf_resolve::VersionOrder;
+use wharf_resolve::{PreciseVersion, VersionOrder};
 use wharf_sources::{Freshness, Sources};
 
 use crate::failure::Result;
@@ -145,6 +145,22 @@ pub struct Comparison<'a> {
     pub now: &'a Resolution,
 }
 
+/// What `update` was asked, as far as it matters for what is told.
+#[derive(Clone, Copy, Debug)]
+pub struct Moved<'a> {
+    /// `--precise`: the count goes without saying.
+    pub is_precise: bool,
+    /// Packages that had to go to one version; no other version of their name counts as newer.
+    pub versions: &'a [PreciseVersion],
+    /// How new the answers of sources have to be.
+    pub freshness: Freshness,
+}
+
+impl Moved<'_> {
+    /// Nothing in particular was asked.
+    const FREELY: Self = Self { is_precise: false, versions: &[], freshness: Freshness::Current };
+}
+
 impl Comparison<'_> {
     /// What is told when a lockfile came into being, or was changed because manifests were: members and packages
     /// that went without saying are left out.
@@ -161,7 +177,7 @@ impl Comparison<'_> {
         let direct = self.direct();
         let mut lines = Vec::new();
         for change in &changes {
-            let (refused, newer) = self.notes(change, &required, &direct)?;
+            let (refused, newer) = self.notes(change, (&required, &direct), &Moved::FREELY)?;
             let note = refused.or(newer);
             if self.before.is_some() || note.is_some() {
                 lines.push(LockLine { kind: change.kind, text: change.to_string(), note });
@@ -170,23 +186,28 @@ impl Comparison<'_> {
         Ok(LockChanges { locking: Some(self.locking(changes.len())), lines, behind: 0 })
     }
 
-    /// What `update` tells: everything. With `precise` the count goes without saying.
+    /// What `update` tells: everything.
     ///
     /// # Errors
     /// If a source cannot be asked.
-    pub fn updated(&self, precise: bool) -> Result<LockChanges> {
+    pub fn updated(&self, moved: &Moved<'_>) -> Result<LockChanges> {
         let changes = self.changes();
         let count = changes.iter().filter(|change| change.kind.is_new()).count();
         let required = self.required_versions();
         let direct = self.direct();
-        self.prefetch(&changes);
-        let mut told =
-            LockChanges { locking: (!precise).then(|| self.locking(count)), lines: Vec::new(), behind: 0 };
+        if moved.freshness == Freshness::Current {
+            self.prefetch(&changes);
+        }
+        let mut told = LockChanges {
+            locking: (!moved.is_precise).then(|| self.locking(count)),
+            lines: Vec::new(),
+            behind: 0,
+        };
         for change in &changes {
             let note = match change.kind {
                 ChangeKind::Removed => None,
                 kind => {
-                    let (refused, newer) = self.notes(change, &required, &direct)?;
+                    let (refused, newer) = self.notes(change, (&required, &direct), moved)?;
                     let is_behind = newer.is_some();
                     let note = refused.or(newer);
                     if kind == ChangeKind::Unchanged {
@@ -293,8 +314,8 @@ impl Comparison<'_> {
     fn notes(
         &self,
         change: &Change,
-        required: &BTreeMap<&PackageId, PartialVersion>,
-        direct: &BTreeSet<&PackageId>,
+        (required, direct): (&BTreeMap<&PackageId, PartialVersion>, &BTreeSet<&PackageId>),
+        moved: &Moved<'_>,
     ) -> Result<(Option<LockNote>, Option<LockNote>)> {
         let id = &change.package;
         let required = required.get(id);
@@ -309,7 +330,11 @@ impl Comparison<'_> {
             return Ok((refused, None));
         }
         let source = id.source().without_precise();
-        let all: Arc<[SharedSummary]> = self.sources.summaries(&source, id.name(), Freshness::Current)?;
+        if moved.versions.iter().any(|wanted| wanted.name == *id.name() && wanted.source.same_place(&source))
+        {
+            return Ok((refused, None));
+        }
+        let all: Arc<[SharedSummary]> = self.sources.summaries(&source, id.name(), moved.freshness)?;
         Ok((refused, newer(id.version(), &all, required, direct.contains(id))))
     }
 }

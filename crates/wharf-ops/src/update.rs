@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use wharf_core::source::Precise;
 use wharf_core::{PackageId, Resolution, Version};
 use wharf_resolve::{LockedGraph, PreciseVersion};
-use wharf_sources::Sources;
+use wharf_sources::{Freshness, Sources};
 
 use crate::failure::{Failure, Result};
-use crate::lock_changes::{Comparison, LockChanges};
+use crate::lock_changes::{Comparison, LockChanges, Moved};
 use crate::narrow::find_among;
 use crate::resolve::{Found, LockPolicy, ResolveOptions, Unlock, graph_of, lock, resolve_unwritten};
 use crate::workspace::{Workspace, parse_spec};
@@ -98,7 +98,17 @@ pub fn update(
         None => crate::resolve::resolve_from(workspace, sources, options, (&graph, &unlock))?,
     };
     let comparison = Comparison { workspace, sources, options, before: Some(&before), now: &resolution };
-    let changes = comparison.updated(request.precise.is_some())?;
+    let versions: &[PreciseVersion] = match &unlock {
+        Unlock::Packages { precise, .. } => precise,
+        Unlock::Nothing | Unlock::Everything => &[],
+    };
+    // What is on disk will do to tell of newer versions where nothing was to move.
+    let freshness = match unlock {
+        Unlock::Nothing => Freshness::Cached,
+        Unlock::Packages { .. } | Unlock::Everything => Freshness::Current,
+    };
+    let changes =
+        comparison.updated(&Moved { is_precise: request.precise.is_some(), versions, freshness })?;
     Ok(Update { resolution, changes, previous })
 }
 

@@ -101,6 +101,16 @@ impl Loader {
         Ok(None)
     }
 
+    /// Whether a manifest is the root of a workspace, whatever its members are like: `default-members` say something
+    /// that only the members can confirm.
+    ///
+    /// # Errors
+    /// If the manifest cannot be read.
+    pub fn is_certain_root(&self, manifest: &Path) -> Result<bool> {
+        let document = self.document(manifest)?;
+        Ok(document.toml.workspace.as_ref().is_some_and(|workspace| workspace.default_members.is_none()))
+    }
+
     /// The manifests in the directories above; the search does not leave `$CARGO_HOME`, and a directory in which
     /// a package is being verified stands alone.
     fn manifests_above(&self, manifest: &Path) -> Vec<PathBuf> {

@@ -1,6 +1,6 @@
 //! `locate-project` and `verify-project`
 
-use wharf_ops::{Exit, Failure, Result, workspace};
+use wharf_ops::{Exit, Failure, Result, connect, workspace};
 
 use crate::cli::{LocateProjectArgs, VerifyProjectArgs};
 use crate::open::Opened;
@@ -8,10 +8,11 @@ use crate::session::Session;
 
 /// Shows where the manifest is.
 pub fn run(args: &LocateProjectArgs, session: &Session) -> Result<()> {
-    let path = if args.workspace {
+    let manifest = workspace::settle_manifest(session.cwd(), args.manifest.manifest_path.as_deref())?;
+    let path = if args.workspace && !connect::loader(&session.config)?.is_certain_root(&manifest)? {
         Opened::new(session, &args.manifest, None)?.workspace.root_manifest().to_owned()
     } else {
-        workspace::settle_manifest(session.cwd(), args.manifest.manifest_path.as_deref())?
+        manifest
     };
     let Some(text) = path.to_str() else {
         return Err(Failure::new(format!("the path `{}` is not Unicode, as JSON has to be", path.display())));

@@ -19,7 +19,6 @@ pub fn metadata(args: &MetadataArgs, session: &Session) -> Result<()> {
             .shell
             .warn("please specify `--format-version` flag explicitly to avoid compatibility problems");
     }
-    opened.tell_warnings(session)?;
     let features = cli_features(&args.features)?;
     let toolchain = match &args.filter_platform[..] {
         _ if args.no_deps => None,
@@ -47,14 +46,12 @@ pub fn metadata(args: &MetadataArgs, session: &Session) -> Result<()> {
 /// Shows the manifest of the current package as JSON.
 pub fn read_manifest(args: &ReadManifestArgs, session: &Session) -> Result<()> {
     let opened = Opened::new(session, &args.manifest, None)?;
-    opened.tell_warnings(session)?;
     json(session, &PackageJson::new(opened.workspace.current()?))
 }
 
 /// Shows the whole specification of a package.
 pub fn pkgid(args: &PkgidArgs, session: &Session) -> Result<()> {
     let opened = Opened::new(session, &args.manifest, None)?;
-    opened.tell_warnings(session)?;
     list_if_empty(args.package.as_slice(), &opened)?;
     let spec = args.spec.as_deref().or(args.package.as_deref());
     session.shell.out(pkgid::pkgid(&opened.workspace, &opened.resolve.patches, spec)?);

@@ -45,7 +45,6 @@ pub fn run(args: &TreeArgs, session: &Session) -> Result<()> {
     };
     let (invert, selection) = invert(args, selection)?;
     let packages = packages(&selection, &opened, session)?;
-    opened.tell_warnings(session)?;
     let (toolchain, kinds) = opened.toolchain(session, &targets)?;
     let request = TreeRequest {
         packages,

@@ -24,7 +24,6 @@ pub fn update(args: &UpdateArgs, session: &Session) -> Result<()> {
         session.refuse_unstable("--breaking")?;
         return Err(Failure::new("`--breaking` is not available"));
     }
-    opened.tell_warnings(session)?;
     ignore_rust_version(args.ignore_rust_version, &mut opened, session);
     let request = UpdateRequest {
         specs: specs.clone(),
@@ -48,7 +47,6 @@ pub fn generate_lockfile(args: &GenerateLockfileArgs, session: &Session) -> Resu
         session.refuse_unstable("--publish-time")?;
         opened.resolve.published_until = Some(publish_time(instant)?);
     }
-    opened.tell_warnings(session)?;
     ignore_rust_version(args.ignore_rust_version, &mut opened, session);
     let update = update::generate_lockfile(&opened.workspace, &opened.sources, &opened.resolve)?;
     update.write(&opened.workspace, opened.resolve.lock)?;
