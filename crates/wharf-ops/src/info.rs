@@ -147,7 +147,7 @@ fn best(summaries: &[Arc<Summary>], request: &InfoRequest<'_>) -> Option<Package
 }
 
 fn rust_version(request: &InfoRequest<'_>) -> Option<PartialVersion> {
-    let of = |package: &Arc<Package>| package.manifest.rust_version.clone();
+    let of = |package: &Arc<Package>| package.manifest.rust_version;
     let stated = request.workspace.and_then(|(workspace, _)| {
         let current = workspace.current().ok().and_then(of);
         current.or_else(|| workspace.members().filter_map(of).min())

@@ -79,7 +79,7 @@ pub fn in_registry(
     let req = spec.version.clone().unwrap_or(VersionReq::STAR);
     let all = sources.matching(registry, &name, freshness, &|_| true)?;
     let fits = |version: &Version| req.matches(version);
-    let found = all.iter().filter(|summary| !summary.yanked && fits(summary.id.version())).next_back();
+    let found = all.iter().rfind(|summary| !summary.yanked && fits(summary.id.version()));
     let Some(summary) = found else {
         let is_yanked = is_exact(&req) && all.iter().any(|summary| fits(summary.id.version()));
         return Err(Failure::new(match is_yanked {

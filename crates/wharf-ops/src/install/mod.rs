@@ -135,7 +135,8 @@ pub fn place(placing: &Placing<'_>, programs: &[PathBuf], tell: Tell<'_>) -> Res
         let name = program.file_name().and_then(|name| name.to_str()).map(str::to_owned);
         let name = name.ok_or_else(|| Failure::new(format!("`{}` is not UTF-8", program.display())))?;
         let staged = staging.path().join(&name);
-        if !dry_run && !(is_transient && std::fs::rename(program, &staged).is_ok()) {
+        let is_moved = !dry_run && is_transient && std::fs::rename(program, &staged).is_ok();
+        if !dry_run && !is_moved {
             std::fs::copy(program, &staged)
                 .context(|| format!("cannot copy `{}` to `{}`", program.display(), staged.display()))?;
         }

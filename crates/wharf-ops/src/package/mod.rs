@@ -159,7 +159,7 @@ pub fn assemble(
     for (package, features) in sorted {
         let entries = prepare(workspace, &package, request, tell)?;
         let packaged =
-            one(workspace, sources, request, (&package, features), &entries, overlay.as_ref(), tell)?;
+            one((workspace, sources), request, (&package, features), &entries, overlay.as_ref(), tell)?;
         if let Some(overlay) = &mut overlay
             && package.manifest.publish.as_ref().is_none_or(|registries| !registries.is_empty())
         {
@@ -269,8 +269,7 @@ pub(crate) fn check_versions(package: &Package, deed: &str) -> Result<()> {
 }
 
 fn one(
-    workspace: &Workspace,
-    sources: &Sources,
+    (workspace, sources): (&Workspace, &Sources),
     request: &PackageRequest,
     (package, features): (&Arc<Package>, RequestedFeatures),
     entries: &[Entry],
