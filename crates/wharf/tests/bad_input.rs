@@ -1,5 +1,6 @@
 //! Broken input of every kind: what is refused with which code, what is said about it, and that nothing is left
 //! half-written.
+#![expect(clippy::unwrap_used, reason = "a test panics when its world cannot be made")]
 
 use std::collections::BTreeSet;
 use std::io::Write;
