@@ -45,7 +45,7 @@ fn parse(text: &str, files: &[&'static str], root: Option<&str>) -> Result<AnyMa
         inheritable: root.as_deref(),
         registries: &registries,
         is_local: true,
-        unstable: &super::Unstable::none(),
+        unstable: &Unstable::none(),
     };
     AnyManifest::parse(text, &origin, &Tree(files.iter().copied().collect()))
 }

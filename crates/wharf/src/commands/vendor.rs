@@ -19,8 +19,7 @@ pub fn vendor(args: &VendorArgs, session: &Session) -> Result<()> {
     };
     let mut opened = Vec::new();
     for path in &args.sync {
-        let manifest =
-            ManifestOptions { manifest_path: Some(session.cwd().join(path)), ..args.manifest.clone() };
+        let manifest = ManifestOptions { manifest_path: Some(session.cwd().join(path)) };
         opened.push(Opened::with_config(session, &config, &manifest, None)?);
     }
     opened.push(Opened::with_config(session, &config, &args.manifest, None)?);
