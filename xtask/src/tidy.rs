@@ -17,7 +17,16 @@ const EDGES: [(&str, &[&str]); 13] = [
     ("wharf-sources", &["wharf-core", "wharf-wire", "wharf-base"]),
     (
         "wharf-ops",
-        &["wharf-base", "wharf-core", "wharf-resolve", "wharf-sources", "wharf-plan", "wharf-exec"],
+        // wire for its message types: what is packaged is described in the protocol's words.
+        &[
+            "wharf-base",
+            "wharf-wire",
+            "wharf-core",
+            "wharf-resolve",
+            "wharf-sources",
+            "wharf-plan",
+            "wharf-exec",
+        ],
     ),
     // wharf sees the executor for its event types only.
     ("wharf", &["wharf-ops", "wharf-core", "wharf-exec"]),
