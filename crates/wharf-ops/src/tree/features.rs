@@ -68,40 +68,34 @@ impl<'g, 'a> Features<'g, 'a> {
         named.into_iter().flatten().copied().collect()
     }
 
-    /// What the features in the graph switch on, and so on.
+    /// What the features in the graph switch on, and so on: in the order of the graph, depth first. The order shows,
+    /// because the feature that `dep/feature` implies is not followed, and is not new to whoever names it later.
     pub(super) fn internal(&mut self) {
-        let mut pending: Vec<(NodeIx, NodeIx, FeatureName)> = Vec::new();
+        let mut known: Vec<(NodeIx, NodeIx, FeatureName)> = Vec::new();
         for (ix, node) in self.graph.nodes() {
             if let Node::Feature { of, name } = node {
-                pending.push((ix, *of, name.clone()));
+                known.push((ix, *of, name.clone()));
             }
         }
-        while let Some((ix, of, name)) = pending.pop() {
-            let values = self
-                .resolution
-                .get(self.graph.id_of(of))
-                .and_then(|package| package.summary.features.get(&name))
-                .cloned()
-                .unwrap_or_default();
-            for value in values {
-                self.switch_on(ix, of, &value, &mut pending);
-            }
+        for (ix, of, name) in known {
+            self.follow(ix, of, &name);
         }
     }
 
-    fn switch_on(
-        &mut self,
-        from: NodeIx,
-        of: NodeIx,
-        value: &FeatureValue,
-        pending: &mut Vec<(NodeIx, NodeIx, FeatureName)>,
-    ) {
-        let from = Some((from, EdgeKind::Feature));
+    fn follow(&mut self, from: NodeIx, of: NodeIx, name: &FeatureName) {
+        let package = self.resolution.get(self.graph.id_of(of));
+        let values = package.and_then(|package| package.summary.features.get(name));
+        for value in values.into_iter().flatten() {
+            self.switch_on((from, EdgeKind::Feature), of, value);
+        }
+    }
+
+    fn switch_on(&mut self, from: (NodeIx, EdgeKind), of: NodeIx, value: &FeatureValue) {
         match value {
             FeatureValue::Feature(name) => {
-                let (ix, is_new) = self.add(from, name.clone(), of);
+                let (ix, is_new) = self.add(Some(from), name.clone(), of);
                 if is_new {
-                    pending.push((ix, of, name.clone()));
+                    self.follow(ix, of, name);
                 }
             }
             // The dependency itself is in the graph as an edge.
@@ -109,11 +103,11 @@ impl<'g, 'a> Features<'g, 'a> {
             FeatureValue::DepFeature { dep, feature, weak } => {
                 for (below, is_optional) in self.dependencies(of, dep) {
                     if is_optional && !weak {
-                        self.add(from, dep.clone(), of);
+                        self.add(Some(from), dep.clone(), of);
                     }
-                    let (ix, is_new) = self.add(from, feature.clone(), below);
+                    let (ix, is_new) = self.add(Some(from), feature.clone(), below);
                     if is_new {
-                        pending.push((ix, below, feature.clone()));
+                        self.follow(ix, below, feature);
                     }
                 }
             }
