@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use wharf_core::lockfile::LockVersion;
 use wharf_core::manifest::{AnyManifest, Entry, Files, Origin, TomlDocument, Unstable};
 use wharf_core::{Lockfile, SourceId};
 use wharf_ops::Config;
@@ -50,13 +51,16 @@ pub fn manifest(text: &str) {
     let _ = AnyManifest::parse(text, &origin, &Directory);
 }
 
-/// As `Cargo.lock`; what can be read must be written so that it reads the same.
+/// As `Cargo.lock`; what can be read must be written so that it reads the same. Versions 1 and 2 are told apart by what
+/// stands in them, so only later ones are sure to stay what they are.
 pub fn lockfile(text: &str) {
     let path = Path::new("/w/Cargo.lock");
     if let Ok(lockfile) = Lockfile::parse(text, path) {
         let written = lockfile.render(None);
         let again = Lockfile::parse(&written, path).expect("what was written can be read");
-        assert_eq!(again.render(None), written);
+        if lockfile.version >= LockVersion::V3 {
+            assert_eq!(again.render(None), written);
+        }
     }
 }
 
