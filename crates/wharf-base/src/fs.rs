@@ -6,6 +6,7 @@ use std::fs::{Metadata, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
 /// A deed on a file that did not work out.
@@ -236,34 +237,55 @@ pub enum Placed {
 }
 
 /// Puts the content of `from` at `to` in the cheapest way: reflink, else hard link, else copy. Whatever is at `to`
-/// is removed first, so it is never written through. With a hard link the two share mode and time.
+/// is replaced, never written through. With a hard link the two share mode and time.
 pub fn place(from: &Path, to: &Path) -> Result<Placed> {
-    remove_file_if_exists(to)?;
-    if reflink(from, to) {
-        return Ok(Placed::Reflink);
-    }
-    match std::fs::hard_link(from, to) {
-        Ok(()) => return Ok(Placed::HardLink),
-        // Another process laid something there meanwhile: it goes the same way as what was there before.
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            remove_file_if_exists(to)?;
-            if std::fs::hard_link(from, to).is_ok() {
-                return Ok(Placed::HardLink);
-            }
-        }
-        Err(_) => {}
-    }
-    copy_over(from, to)
+    let near = beside(to);
+    let placed = if reflink(from, &near) {
+        Placed::Reflink
+    } else if std::fs::hard_link(from, &near).is_ok() {
+        Placed::HardLink
+    } else {
+        copy_over(from, &near)?
+    };
+    move_over(&near, to)?;
+    Ok(placed)
 }
 
 /// Puts a file of its own with the content and mode of `from` at `to`: reflink, else copy. Whatever is at `to` is
-/// removed first, so it is never written through.
+/// replaced, never written through.
 pub fn copy(from: &Path, to: &Path) -> Result<Placed> {
-    remove_file_if_exists(to)?;
-    if reflink(from, to) {
-        return Ok(Placed::Reflink);
+    let near = beside(to);
+    let placed = if reflink(from, &near) { Placed::Reflink } else { copy_over(from, &near)? };
+    move_over(&near, to)?;
+    Ok(placed)
+}
+
+/// As [`copy`], with another mode, which the file has from the moment it is there.
+pub fn copy_with_mode(from: &Path, to: &Path, mode: u32) -> Result<Placed> {
+    let near = beside(to);
+    let placed = if reflink(from, &near) { Placed::Reflink } else { copy_over(from, &near)? };
+    set_mode(&near, mode)?;
+    move_over(&near, to)?;
+    Ok(placed)
+}
+
+/// A name in the same directory that nobody else uses: several processes may put the same file there at one moment.
+fn beside(to: &Path) -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut name = OsString::from(".");
+    name.push(to.file_name().unwrap_or_default());
+    name.push(format!(".{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    to.with_file_name(name)
+}
+
+fn move_over(near: &Path, to: &Path) -> Result<()> {
+    if let Err(error) = rename(near, to) {
+        remove_file_if_exists(near)?;
+        return Err(error);
     }
-    copy_over(from, to)
+    // Renaming one link of a file over another one does nothing at all.
+    remove_file_if_exists(near)?;
+    Ok(())
 }
 
 fn copy_over(from: &Path, to: &Path) -> Result<Placed> {

@@ -62,8 +62,7 @@ fn lay(source: &Path, dest: &Dest, executable: bool) -> fs::Result<()> {
     match dest.how {
         Place::Link => fs::place(source, &dest.path).map(drop),
         Place::Copy => {
-            fs::copy(source, &dest.path)?;
-            fs::set_mode(&dest.path, if executable { 0o755 } else { 0o644 })
+            fs::copy_with_mode(source, &dest.path, if executable { 0o755 } else { 0o644 }).map(drop)
         }
     }
 }
