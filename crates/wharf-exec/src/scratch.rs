@@ -46,11 +46,8 @@ impl Scratch {
 
     fn remove_dead(&self) {
         for dir in fs::read_dir(&self.root).unwrap_or_default() {
-            let alive = match lock::try_acquire(&dir.path.join("lock"), Mode::Exclusive) {
-                Ok(lock) => lock.is_none(),
-                Err(_) => true,
-            };
-            if !alive {
+            // Held until it is gone: whoever waits for it meanwhile sees that it is gone, and makes another.
+            if let Ok(Some(_held)) = lock::try_acquire(&dir.path.join("lock"), Mode::Exclusive) {
                 // Another process may be at it too.
                 fs::remove_dir_all(&dir.path).ok();
             }
