@@ -122,16 +122,19 @@ pub fn resolve_unwritten(
     options: &ResolveOptions,
     unlock: &Unlock,
 ) -> Result<Resolved> {
-    let previous = match options.lock {
+    let (previous, locked) = previous(workspace, options)?;
+    let whole = resolve_from(workspace, sources, options, (&locked, unlock))?;
+    Ok(Resolved { whole, previous, locked, changed: false })
+}
+
+/// The lockfile as it is, if it is to be read, and the graph that it holds.
+fn previous(workspace: &Workspace, options: &ResolveOptions) -> Result<(Option<Found>, LockedGraph)> {
+    let found = match options.lock {
         LockPolicy::Ignore => None,
         _ => lock::read(workspace)?,
     };
-    let locked = previous
-        .as_ref()
-        .map(|found| lock::graph(&found.lockfile, workspace, &options.patches))
-        .unwrap_or_default();
-    let whole = resolve_from(workspace, sources, options, (&locked, unlock))?;
-    Ok(Resolved { whole, previous, locked, changed: false })
+    let graph = found.as_ref().map(|found| lock::graph(&found.lockfile, workspace, &options.patches));
+    Ok((found, graph.unwrap_or_default()))
 }
 
 /// Resolves every member with all its features, starting from a graph that may stay as far as `unlock` says.
@@ -162,14 +165,7 @@ pub(crate) fn resolve_needed(
     members: &[(Arc<Package>, RequestedFeatures)],
     dev_dependencies: bool,
 ) -> Result<Resolved> {
-    let previous = match options.lock {
-        LockPolicy::Ignore => None,
-        _ => lock::read(workspace)?,
-    };
-    let locked = previous
-        .as_ref()
-        .map(|found| lock::graph(&found.lockfile, workspace, &options.patches))
-        .unwrap_or_default();
+    let (previous, locked) = previous(workspace, options)?;
     let roots = members
         .iter()
         .map(|(package, features)| Root {
