@@ -262,9 +262,26 @@ pub fn copy(from: &Path, to: &Path) -> Result<Placed> {
 
 /// As [`copy`], with another mode, which the file has from the moment it is there.
 pub fn copy_with_mode(from: &Path, to: &Path, mode: u32) -> Result<Placed> {
+    copy_edited(from, to, mode, |_| Ok(()))
+}
+
+/// Copies a file, and writes to the copy before it takes its place.
+///
+/// # Errors
+/// If either file cannot be reached, or the edit fails.
+pub fn copy_edited(
+    from: &Path,
+    to: &Path,
+    mode: u32,
+    edit: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<Placed> {
     let near = beside(to);
     let placed = if reflink(from, &near) { Placed::Reflink } else { copy_over(from, &near)? };
     set_mode(&near, mode)?;
+    if let Err(error) = edit(&near) {
+        remove_file_if_exists(&near)?;
+        return Err(Error::new("change the copy", to, error));
+    }
     move_over(&near, to)?;
     Ok(placed)
 }

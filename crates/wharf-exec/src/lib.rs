@@ -16,6 +16,7 @@ mod options;
 mod pool;
 mod record;
 mod runner;
+mod scan;
 mod scratch;
 mod sealed;
 mod shop;
@@ -31,8 +32,8 @@ pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summa
 pub use graph::{Action, ActionId, Graph, Need, Stage};
 pub use options::{Jobserver, Options};
 pub use step::{
-    Arg, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput, Observed,
-    Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,
+    Arg, Checkout, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput,
+    Observed, Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,
 };
 pub use store::Store;
 pub use sys::new_session;

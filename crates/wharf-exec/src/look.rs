@@ -1,6 +1,6 @@
 //! Looking at what a command read: files, directories, variables.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -34,13 +34,17 @@ pub(crate) struct SeenPath {
 pub(crate) struct SeenTree {
     #[serde(with = "os")]
     pub root: PathBuf,
-    pub skip: Vec<SkipPath>,
+    pub skip: Vec<PlainPath>,
     pub skip_holding: Option<String>,
+    pub skip_names: Vec<String>,
+    pub skip_ending: Option<String>,
+    pub once: bool,
     pub digest: Digest,
 }
 
+/// A path with a form in files.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct SkipPath(#[serde(with = "os")] pub PathBuf);
+pub(crate) struct PlainPath(#[serde(with = "os")] pub PathBuf);
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SeenEnv {
@@ -56,25 +60,64 @@ pub(crate) struct Sight {
     pub paths: Vec<SeenPath>,
     pub trees: Vec<SeenTree>,
     pub env: Vec<SeenEnv>,
+    /// The checkout's directories that the outputs name.
+    pub held: Vec<PlainPath>,
+    /// What could have been read besides: it counts in other checkouts. `None` if it is not known, so that the result
+    /// serves in none.
+    pub beyond: Option<Vec<SeenTree>>,
 }
 
 impl Sight {
-    /// Whether everything is now as it was seen. Variables first: they cost nothing to look at.
-    pub(crate) fn holds(&self, step: &Step, signatures: &Signatures) -> bool {
-        self.env.iter().all(|seen| step.env(&seen.name) == seen.value)
-            && self.paths.iter().all(|seen| Eye::new(signatures).path(&seen.path).ok() == Some(seen.seen))
-            && self.trees.iter().all(|seen| seen.now(signatures) == Some(seen.digest))
+    /// Whether everything is now as it was seen. What costs nothing to look at comes first. `anywhere` says that the
+    /// result was found under a key that other checkouts have too.
+    pub(crate) fn holds(&self, step: &Step, signatures: &Signatures, anywhere: bool) -> bool {
+        let is_here = |held: &PlainPath| {
+            step.checkout.as_ref().is_some_and(|checkout| checkout.roots.contains(&held.0))
+        };
+        let is_same = |seen: &SeenTree| seen.now(step, signatures) == Some(seen.digest);
+        let path = |seen: &SeenPath| Eye::new(signatures).path(&step.place(&seen.path)).ok();
+        self.held.iter().all(is_here)
+            && self.env.iter().all(|seen| step.env(&seen.name) == seen.value)
+            && self.paths.iter().all(|seen| path(seen) == Some(seen.seen))
+            && self.trees.iter().all(is_same)
+            && (!anywhere || self.beyond.as_ref().is_some_and(|trees| trees.iter().all(is_same)))
     }
 }
 
 impl SeenTree {
-    pub(crate) fn now(&self, signatures: &Signatures) -> Option<Digest> {
+    pub(crate) fn now(&self, step: &Step, signatures: &Signatures) -> Option<Digest> {
         let watch = TreeWatch {
             root: self.root.clone(),
             skip: self.skip.iter().map(|skip| skip.0.clone()).collect(),
             skip_holding: self.skip_holding.clone(),
+            skip_names: self.skip_names.clone(),
+            skip_ending: self.skip_ending.clone(),
+            once: self.once,
         };
-        Eye::new(signatures).tree(&watch).ok()
+        look_once(step, &watch, signatures)
+    }
+
+    fn new(watch: &TreeWatch, digest: Digest) -> SeenTree {
+        let TreeWatch { root, skip, skip_holding, skip_names, skip_ending, once } = watch.clone();
+        let skip = skip.into_iter().map(PlainPath).collect();
+        SeenTree { root, skip, skip_holding, skip_names, skip_ending, once, digest }
+    }
+}
+
+/// The digest of a directory now; where one look is enough for a run, that of the first.
+fn look_once(step: &Step, watch: &TreeWatch, signatures: &Signatures) -> Option<Digest> {
+    let placed = placed(step, watch);
+    let patience = watch.once.then_some(PATIENCE);
+    let look = || Eye { patience, ..Eye::new(signatures) }.tree(&placed).ok();
+    if watch.once { signatures.once(&placed, look) } else { look() }
+}
+
+/// The same with absolute paths.
+fn placed(step: &Step, watch: &TreeWatch) -> TreeWatch {
+    TreeWatch {
+        root: step.place(&watch.root),
+        skip: watch.skip.iter().map(|skip| step.place(skip)).collect(),
+        ..watch.clone()
     }
 }
 
@@ -87,8 +130,8 @@ pub(crate) fn look_after_run(
     started: i64,
 ) -> Result<Sight, PathBuf> {
     let look_since = |path: &PathBuf, started: Option<i64>| -> Result<SeenPath, PathBuf> {
-        let mut eye = Eye { signatures, started, changed: None };
-        let seen = eye.path(path).map_err(|error| error.path)?;
+        let mut eye = Eye { started, ..Eye::new(signatures) };
+        let seen = eye.path(&step.place(path)).map_err(|error| error.path)?;
         match eye.changed {
             Some(changed) => Err(changed),
             None => Ok(SeenPath { path: path.clone(), seen }),
@@ -96,19 +139,18 @@ pub(crate) fn look_after_run(
     };
     let look = |path: &PathBuf| look_since(path, Some(started));
     let look_all = |watch: &TreeWatch| -> Result<SeenTree, PathBuf> {
-        let mut eye = Eye { signatures, started: Some(started), changed: None };
-        let digest = eye.tree(watch).map_err(|error| error.path)?;
-        if let Some(changed) = eye.changed {
-            return Err(changed);
+        let mut eye = Eye { started: Some(started), ..Eye::new(signatures) };
+        let digest = eye.tree(&placed(step, watch)).map_err(|error| error.path)?;
+        match eye.changed {
+            Some(changed) => Err(changed),
+            None => Ok(SeenTree::new(watch, digest)),
         }
-        let TreeWatch { root, skip, skip_holding } = watch.clone();
-        Ok(SeenTree { root, skip: skip.into_iter().map(SkipPath).collect(), skip_holding, digest })
     };
     let mut paths = observed.paths.iter().map(look).collect::<Result<Vec<_>, _>>()?;
     for path in &observed.must_exist {
         let seen = look(path)?;
         if seen.seen == Seen::Missing {
-            return Err(seen.path);
+            return Err(step.place(&seen.path));
         }
         paths.push(seen);
     }
@@ -122,7 +164,14 @@ pub(crate) fn look_after_run(
     env.sort_by(|a, b| a.name.cmp(&b.name));
     env.dedup_by(|a, b| a.name == b.name);
     let trees = observed.trees.iter().map(look_all).collect::<Result<Vec<_>, _>>()?;
-    Ok(Sight { paths, trees, env })
+    // Nothing is lost here if one of these has changed: the result serves in this checkout all the same.
+    let beyond = step.undeclared.iter().flat_map(|undeclared| &undeclared.beyond);
+    let look = |watch: &TreeWatch| match watch.once {
+        true => look_once(step, watch, signatures).map(|digest| SeenTree::new(watch, digest)),
+        false => look_all(watch).ok(),
+    };
+    let beyond = beyond.map(look).collect::<Option<Vec<_>>>();
+    Ok(Sight { paths, trees, env, held: Vec::new(), beyond })
 }
 
 /// One look at a path and all below it.
@@ -131,11 +180,18 @@ pub(crate) struct Eye<'a> {
     started: Option<i64>,
     /// A file that may have been changed since `started`.
     changed: Option<PathBuf>,
+    /// How much more it will look at, if there is a limit: files, and pages of them.
+    patience: Option<u64>,
 }
+
+/// The limit for a directory that only might be read: more than this takes longer than it can save.
+const PATIENCE: u64 = 50_000;
+/// How many bytes of a file count as much as the file itself.
+const PAGE: u64 = 16 << 10;
 
 impl<'a> Eye<'a> {
     pub(crate) fn new(signatures: &'a Signatures) -> Eye<'a> {
-        Eye { signatures, started: None, changed: None }
+        Eye { signatures, started: None, changed: None, patience: None }
     }
 
     pub(crate) fn path(&mut self, path: &Path) -> fs::Result<Seen> {
@@ -145,11 +201,16 @@ impl<'a> Eye<'a> {
             Err(error) => return Err(error),
         };
         if metadata.is_dir() {
-            let watch = TreeWatch { root: path.to_owned(), skip: Vec::new(), skip_holding: None };
+            let watch = TreeWatch { root: path.to_owned(), ..TreeWatch::default() };
             return self.tree(&watch).map(Seen::Dir);
         }
         if !metadata.is_file() {
             return Ok(Seen::Other);
+        }
+        if let Some(patience) = &mut self.patience {
+            let too_much =
+                || fs::Error::new("look at", path, std::io::Error::other("there is too much of it"));
+            *patience = patience.checked_sub(1 + metadata.len() / PAGE).ok_or_else(too_much)?;
         }
         let content = self.signatures.content(path, &metadata)?;
         if let Some(started) = self.started
@@ -181,7 +242,7 @@ impl<'a> Eye<'a> {
             return Ok(());
         }
         for entry in entries {
-            if watch.skip.contains(&entry.path) {
+            if watch.skip.contains(&entry.path) || skips(watch, &entry.name) {
                 continue;
             }
             hasher.value(entry.name.as_bytes());
@@ -208,6 +269,12 @@ impl<'a> Eye<'a> {
         };
         Ok(())
     }
+}
+
+fn skips(watch: &TreeWatch, name: &OsStr) -> bool {
+    let ending = watch.skip_ending.as_ref();
+    watch.skip_names.iter().any(|skip| name == skip.as_str())
+        || ending.is_some_and(|ending| name.as_bytes().ends_with(ending.as_bytes()))
 }
 
 /// Whether a file of this time was written before the command could read it. In one tick of the clock, it was: a

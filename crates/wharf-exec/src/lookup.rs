@@ -12,8 +12,8 @@ use crate::event::{Change, Failure, Outcome};
 use crate::generation;
 use crate::graph::{ActionId, Stage};
 use crate::record::{self, Record};
-use crate::shop::Shop;
-use crate::step::{Made, MadeOutput, Output, Step, TreeOutput};
+use crate::shop::{Shop, Ware};
+use crate::step::{Dest, KeptLine, Made, MadeOutput, Output, Step, TreeOutput};
 use crate::store::{Blob, Entry, base_keys, incremental_key, is_executable};
 use crate::tree::Manifest;
 
@@ -84,10 +84,11 @@ pub(crate) fn find(
         Some(_) => plain.iter().map(incremental_key).collect(),
         None => Vec::new(),
     };
-    for (keys, key) in plain.iter().map(|key| (&plain, *key)).chain(others.iter().map(|key| (&others, *key)))
-    {
+    let all = plain.iter().map(|key| (&plain, *key)).chain(others.iter().map(|key| (&others, *key)));
+    for (keys, key) in all {
+        let anywhere = step.undeclared.is_some() && keys.first() == Some(&key);
         for entry in shop.store.entries(&key) {
-            if !entry.sight.holds(step, &shop.signatures) {
+            if !entry.sight.holds(step, &shop.signatures, anywhere) {
                 continue;
             }
             let Some(outcome) = put_in_place(shop, step, &key, &entry)? else {
@@ -131,7 +132,7 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
             continue;
         };
         for dest in &output.dests {
-            if !is_in_place(shop, &dest.path, blob, fresh) {
+            if !is_in_place(shop, &Ware::new(step, blob), dest, (blob, fresh)) {
                 missing.push((dest, blob));
             }
         }
@@ -159,7 +160,7 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
         }
     }
     for (dest, blob, source) in sources {
-        shop.lay(&source, dest, blob.executable, blob.digest)?;
+        shop.lay(&Ware::new(step, blob), &source, dest)?;
     }
     if !fresh {
         confirm(shop, key, entry)?;
@@ -205,13 +206,17 @@ fn find_blob<'a>(entry: &'a Entry, output: &Output) -> Option<&'a Blob> {
     entry.outputs.iter().find(|(name, _)| *name == output.name).map(|(_, blob)| blob)
 }
 
-fn is_in_place(shop: &Shop<'_>, path: &PathBuf, blob: &Blob, fresh: bool) -> bool {
+fn is_in_place(shop: &Shop<'_>, ware: &Ware<'_>, dest: &Dest, (blob, fresh): (&Blob, bool)) -> bool {
+    let path = &dest.path;
     let Ok(metadata) = std::fs::metadata(path) else { return false };
     if !metadata.is_file() || metadata.len() != blob.size || (blob.executable && !is_executable(&metadata)) {
         return false;
     }
-    if shop.signatures.proves(path, &metadata, &blob.digest) {
+    if shop.signatures.proves(path, &metadata, &ware.content_at(dest)) {
         return true;
+    }
+    if ware.rooted_at(dest).is_some() {
+        return false;
     }
     // Another target directory that links to the same blob changes the time at which it was last changed.
     if shop.store.is_blob(&metadata, blob, fresh) {
@@ -243,9 +248,14 @@ fn made(step: &Step, entry: Entry) -> Made {
         tree: entry.tree.as_ref().map(|(manifest, _)| manifest.digest()),
         tree_path: step.tree.as_ref().and_then(|tree| generation::path_of(tree, entry.generation)),
         stdout: entry.stdout.map(Arc::from),
-        lines: entry.lines.into(),
+        lines: shown(step, entry.lines),
         took: entry.took,
     }
+}
+
+/// The lines as people are to see them here.
+pub(crate) fn shown(step: &Step, lines: Vec<KeptLine>) -> Arc<[KeptLine]> {
+    lines.into_iter().map(|line| KeptLine { text: step.shown(&line.text), ..line }).collect()
 }
 
 pub(crate) fn made_output(output: &Output, digest: Digest, size: u64) -> MadeOutput {

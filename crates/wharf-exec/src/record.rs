@@ -14,7 +14,7 @@ use crate::sealed;
 use crate::signatures::Signatures;
 use crate::step::{Input, Recipe, Step};
 
-const MAGIC: &[u8] = b"wharf unit 1\n";
+const MAGIC: &[u8] = b"wharf unit 2\n";
 
 /// The inputs of an action as they were when its outputs were last put in place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -72,14 +72,16 @@ impl Record {
             }
         }
         for seen in &self.sight.paths {
-            let now = Eye::new(signatures).path(&seen.path).unwrap_or(Seen::Missing);
+            let path = step.place(&seen.path);
+            let now = Eye::new(signatures).path(&path).unwrap_or(Seen::Missing);
             if now != seen.seen {
-                changes.push(file_change(&seen.path, seen.seen, now));
+                changes.push(file_change(&path, seen.seen, now));
             }
         }
         for tree in &self.sight.trees {
-            if tree.now(signatures) != Some(tree.digest) {
-                changes.push(Change::File { path: tree.root.clone(), change: FileChange::Content });
+            if tree.now(step, signatures) != Some(tree.digest) {
+                let path = step.place(&tree.root);
+                changes.push(Change::File { path, change: FileChange::Content });
             }
         }
         changes

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::mem;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::sync::Arc;
@@ -16,10 +17,11 @@ use crate::coordinator::Message;
 use crate::event::{Failure, Outcome};
 use crate::generation;
 use crate::graph::{ActionId, Stage};
-use crate::look::{self, Sight};
+use crate::look::{self, PlainPath, Sight};
 use crate::lookup::{self, Pending, made_output};
 use crate::record::Record;
-use crate::shop::Shop;
+use crate::scan::{self, Scan};
+use crate::shop::{Shop, Ware};
 use crate::signatures::Stamp;
 use crate::step::{KeptLine, LineRole, Made, Output, RunOutput, Step, Stream, TreeOutput};
 use crate::store::{Blob, Entry};
@@ -192,11 +194,11 @@ impl Runner<'_> {
                 }
             }
             role @ (LineRole::Keep | LineRole::Pass) => {
-                let text = text.into_owned();
+                let shown = self.pending.step.shown(&text);
                 if role == LineRole::Keep {
-                    self.lines.push(KeptLine { stream, text: text.clone() });
+                    self.lines.push(KeptLine { stream, text: text.into_owned() });
                 }
-                self.sender.send(Message::Line { action: self.action, stream, text }).ok();
+                self.sender.send(Message::Line { action: self.action, stream, text: shown }).ok();
             }
         }
     }
@@ -217,8 +219,9 @@ impl Runner<'_> {
             if step.cacheable {
                 fs::set_mode(&file, if output.executable { 0o555 } else { 0o444 })?;
             }
+            let ware = Ware { digest, executable: output.executable, marks: &[], checkout: None };
             for dest in &output.dests {
-                self.shop.lay(&file, dest, output.executable, digest)?;
+                self.shop.lay(&ware, &file, dest)?;
             }
             self.early.insert(output.name.clone(), (digest, Stamp::of(&metadata)));
             outputs.insert(output.name.clone(), made_output(output, digest, metadata.len()));
@@ -255,13 +258,16 @@ impl Runner<'_> {
         if let (Some(tree), Some(path)) = (&step.tree, self.tree.take()) {
             self.settle_tree(tree, path, &mut product)?;
         }
-        let sight = self.sight(started, &product)?;
+        self.settle_texts()?;
+        let mut sight = self.sight(started, &product)?;
+        let mut scan = step.checkout.as_ref().map(Scan::new);
         let mut blobs = Vec::new();
         for output in &step.outputs {
             let file = self.scratch.join(&output.name);
             match fs::metadata(&file) {
                 Ok(metadata) => {
-                    let (digest, blob) = self.place(output, &file, &metadata, sight.is_some())?;
+                    let marks = scan.as_mut().map(|scan| scan.file(&file)).transpose()?.unwrap_or_default();
+                    let (digest, blob) = self.place(output, (&file, &metadata), marks, sight.is_some())?;
                     product.outputs.push((output.name.clone(), digest, metadata.len()));
                     blobs.extend(blob.map(|blob| (output.name.clone(), blob)));
                 }
@@ -276,6 +282,15 @@ impl Runner<'_> {
                 }
                 Err(error) => return Err(error.into()),
             }
+        }
+        if let (Some(sight), Some(mut scan)) = (&mut sight, scan) {
+            scan.lines(&product.lines);
+            sight
+                .env
+                .iter()
+                .filter_map(|seen| seen.value.as_ref())
+                .for_each(|value| scan.text(value.as_bytes()));
+            sight.held = scan.held().into_iter().map(PlainPath).collect();
         }
         self.keep(sight, &product, blobs)?;
         let made = Arc::new(product.made(step));
@@ -308,6 +323,17 @@ impl Runner<'_> {
         Ok(())
     }
 
+    /// Takes the scratch directory's path out of the texts that name it.
+    fn settle_texts(&self) -> fs::Result<()> {
+        for name in self.pending.step.checkout.iter().flat_map(|checkout| &checkout.texts) {
+            let path = self.scratch.join(name);
+            let Some(bytes) = fs::read_if_exists(&path)? else { continue };
+            let Ok(text) = String::from_utf8(bytes) else { continue };
+            fs::write(&path, scan::without_scratch(&text, self.scratch))?;
+        }
+        Ok(())
+    }
+
     /// What the command read; `None` if the result cannot be found again.
     fn sight(&self, started: i64, product: &Product) -> Result<Option<Sight>, Failure> {
         let step = &self.pending.step;
@@ -334,8 +360,8 @@ impl Runner<'_> {
     fn place(
         &self,
         output: &Output,
-        file: &Path,
-        metadata: &std::fs::Metadata,
+        (file, metadata): (&Path, &std::fs::Metadata),
+        marks: Vec<u64>,
         keep: bool,
     ) -> Result<(Digest, Option<Blob>), Failure> {
         let laid = self.early.get(&output.name).filter(|(_, stamp)| {
@@ -345,8 +371,15 @@ impl Runner<'_> {
             Some((digest, _)) => *digest,
             None => Digest::of_file(file)?,
         };
-        let blob =
-            if keep { Some(self.shop.store.put(file, digest, output.executable, false)?) } else { None };
+        let blob = match keep {
+            true => Some(Blob {
+                marks: marks.clone(),
+                ..self.shop.store.put(file, digest, output.executable, false)?
+            }),
+            false => None,
+        };
+        let checkout = self.pending.step.checkout.as_ref();
+        let ware = Ware { digest, executable: output.executable, marks: &marks, checkout };
         let source = match &blob {
             Some(blob) => &self.shop.store.path(&digest, blob.executable),
             None => file,
@@ -355,7 +388,7 @@ impl Runner<'_> {
             if laid.is_some() {
                 self.shop.note(&dest.path, digest)?;
             } else {
-                self.shop.lay(source, dest, output.executable, digest)?;
+                self.shop.lay(&ware, source, dest)?;
             }
         }
         Ok((digest, blob))
@@ -417,7 +450,7 @@ impl Product {
             tree: tree.map(|tree| tree.digest()),
             tree_path,
             stdout: stdout.map(Arc::from),
-            lines: lines.into(),
+            lines: lookup::shown(step, lines),
             took,
         }
     }

@@ -1,6 +1,7 @@
 //! What all threads of a run share: read by many, each part guarded by itself.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -9,10 +10,11 @@ use wharf_base::fs;
 
 use crate::graph::{ActionId, Graph};
 use crate::record::Records;
+use crate::scan;
 use crate::scratch::Scratch;
 use crate::signatures::Signatures;
-use crate::step::{Dest, Director, Done, Place, Slot};
-use crate::store::Store;
+use crate::step::{Checkout, Dest, Director, Done, Place, Slot, Step};
+use crate::store::{Blob, Store};
 use crate::sys;
 
 /// What a run works with.
@@ -38,17 +40,17 @@ impl Shop<'_> {
     }
 
     /// Lays a file at a place, whose directory is made if need be, and notes its content.
-    pub(crate) fn lay(&self, source: &Path, dest: &Dest, executable: bool, digest: Digest) -> fs::Result<()> {
-        match lay(source, dest, executable) {
+    pub(crate) fn lay(&self, ware: &Ware<'_>, source: &Path, dest: &Dest) -> fs::Result<()> {
+        match ware.lay(source, dest) {
             Err(error) if error.is_not_found() => {
                 if let Some(parent) = dest.path.parent() {
                     fs::create_dir_all(parent)?;
                 }
-                lay(source, dest, executable)?;
+                ware.lay(source, dest)?;
             }
             laid => laid?,
         }
-        self.note(&dest.path, digest)
+        self.note(&dest.path, ware.content_at(dest))
     }
 
     /// Notes the content of a file that was just laid.
@@ -58,11 +60,43 @@ impl Shop<'_> {
     }
 }
 
-fn lay(source: &Path, dest: &Dest, executable: bool) -> fs::Result<()> {
-    match dest.how {
-        Place::Link => fs::place(source, &dest.path).map(drop),
-        Place::Copy => {
-            fs::copy_with_mode(source, &dest.path, if executable { 0o755 } else { 0o644 }).map(drop)
+/// A content that is laid at places.
+pub(crate) struct Ware<'a> {
+    pub digest: Digest,
+    pub executable: bool,
+    /// Where the mark is in it.
+    pub marks: &'a [u64],
+    pub checkout: Option<&'a Checkout>,
+}
+
+impl<'a> Ware<'a> {
+    pub(crate) fn new(step: &'a Step, blob: &'a Blob) -> Ware<'a> {
+        let Blob { digest, executable, marks, .. } = blob;
+        Ware { digest: *digest, executable: *executable, marks, checkout: step.checkout.as_ref() }
+    }
+
+    /// The checkout whose root is written over the marks at this place, if it is.
+    pub(crate) fn rooted_at(&self, dest: &Dest) -> Option<&'a Checkout> {
+        self.checkout.filter(|_| !self.marks.is_empty() && dest.how != Place::Link)
+    }
+
+    /// What stands for the content at this place.
+    pub(crate) fn content_at(&self, dest: &Dest) -> Digest {
+        self.rooted_at(dest).map_or(self.digest, |checkout| scan::rooted(&self.digest, checkout))
+    }
+
+    fn lay(&self, source: &Path, dest: &Dest) -> fs::Result<()> {
+        let mode = if self.executable { 0o755 } else { 0o644 };
+        if let Some(checkout) = self.rooted_at(dest) {
+            let edit = |path: &Path| {
+                let file = File::options().read(true).write(true).open(path)?;
+                scan::write_root(&file, self.marks, checkout)
+            };
+            return fs::copy_edited(source, &dest.path, mode, edit).map(drop);
+        }
+        match dest.how {
+            Place::Link | Place::Own => fs::place(source, &dest.path).map(drop),
+            Place::Copy => fs::copy_with_mode(source, &dest.path, mode).map(drop),
         }
     }
 }

@@ -15,6 +15,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use wharf_base::digest::Digest;
 use wharf_base::fs;
 
+use crate::step::TreeWatch;
+
 const MAGIC: &[u8] = b"wharf signatures 1\n";
 const RECORD: usize = 16 + 5 * 8 + 32;
 
@@ -30,6 +32,8 @@ pub(crate) struct Signatures {
     file: PathBuf,
     boot: Digest,
     table: Mutex<Table>,
+    /// Directories of which one look was enough.
+    looked: Mutex<HashMap<TreeWatch, Option<Digest>>>,
 }
 
 #[derive(Default)]
@@ -108,7 +112,8 @@ impl Signatures {
     /// reboot.
     pub(crate) fn load(file: &Path, boot: Digest) -> Signatures {
         let table = std::fs::read(file).ok().and_then(|bytes| decode(&bytes, boot)).unwrap_or_default();
-        Signatures { file: file.to_owned(), boot, table: Mutex::new(table) }
+        let (table, looked) = (Mutex::new(table), Mutex::default());
+        Signatures { file: file.to_owned(), boot, table, looked }
     }
 
     /// Writes the file if anything is new.
@@ -163,6 +168,13 @@ impl Signatures {
     pub(crate) fn note(&self, path: &Path, metadata: &Metadata, digest: Digest) {
         let known = Known { stamp: Stamp::of(metadata), digest, read_at: now(), proven: true, used: true };
         self.insert(path_key(path), known);
+    }
+
+    /// What the first look at a directory in this run has seen.
+    pub(crate) fn once(&self, watch: &TreeWatch, look: impl FnOnce() -> Option<Digest>) -> Option<Digest> {
+        // Whoever asks meanwhile waits: two looks would cost more.
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        *looked.entry(watch.clone()).or_insert_with(look)
     }
 
     fn insert(&self, key: u128, known: Known) {

@@ -80,6 +80,9 @@ pub struct Step {
     pub incremental: Option<Incremental>,
     /// What the command may read without leaving a trace.
     pub undeclared: Option<Undeclared>,
+    /// How to tell what serves in every checkout from what names this one. Without it, `recipe` must hold the
+    /// directories that commands may write into their outputs.
+    pub checkout: Option<Checkout>,
     /// Whether the result may be kept and found again; otherwise the command runs each time.
     pub cacheable: bool,
     /// Whether the command understands a jobserver.
@@ -95,6 +98,40 @@ pub struct Undeclared {
     pub checkout: String,
     /// The digest of everything that could have been read.
     pub values: Digest,
+    /// Directories that could have been read: a result serves in another checkout only if they hold the same there.
+    pub beyond: Vec<TreeWatch>,
+}
+
+/// What tells one checkout from another in the results of a command that would be the same in both.
+///
+/// Its outputs and lines are searched for the roots. A result that names one of them serves only where that one is the
+/// same. The command itself is made to write a mark in place of the root: contents are then equal wherever they were
+/// made, and people get to see the root.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checkout {
+    /// The directories that lie elsewhere in another checkout.
+    pub roots: Vec<PathBuf>,
+    /// What the command writes for `root`. Programs get the root in its place, so it is at least as long.
+    pub mark: String,
+    /// The directory that the mark stands for here.
+    pub root: PathBuf,
+    /// Outputs that are text and name the scratch directory: what is kept of them does not.
+    pub texts: Vec<String>,
+}
+
+impl Checkout {
+    /// A line as people are to see it.
+    pub(crate) fn shown(&self, line: &str) -> String {
+        if !line.contains(&self.mark) {
+            return line.to_owned();
+        }
+        let root = self.root.to_string_lossy();
+        if !line.starts_with('{') {
+            return line.replace(&self.mark, &root);
+        }
+        let quoted = serde_json::Value::from(&*root).to_string();
+        line.replace(&self.mark, quoted.trim_matches('"'))
+    }
 }
 
 /// Names and values that a result depends on, in a fixed order. Kept with the entry, so that a difference can be
@@ -224,8 +261,11 @@ pub struct Dest {
 pub enum Place {
     /// Reflink, else hard link, else copy: for files that nobody changes. They are read-only.
     Link,
-    /// Reflink, else copy: a file of its own, for people and other tools.
+    /// Reflink, else copy: a file of its own, for people and other tools. The checkout's root takes the place of its
+    /// mark.
     Copy,
+    /// As [`Place::Copy`] if it holds the checkout's mark, else as [`Place::Link`].
+    Own,
 }
 
 /// A directory that a command fills in place, because its path becomes part of what is made. Emptied before the run;
@@ -260,7 +300,8 @@ pub struct Incremental {
 /// What a command read that was not known before it ran.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Observed {
-    /// Files, and directories whose whole content was read. A missing one is held as missing.
+    /// Files, and directories whose whole content was read. A missing one is held as missing. Here and below, a
+    /// relative path starts where the command does, and is another one in another checkout.
     pub paths: Vec<PathBuf>,
     /// The same, but if one of them is missing, the result is not kept.
     pub must_exist: Vec<PathBuf>,
@@ -274,7 +315,7 @@ pub struct Observed {
 }
 
 /// A directory that was read, except for parts of it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct TreeWatch {
     /// The directory.
     pub root: PathBuf,
@@ -282,6 +323,12 @@ pub struct TreeWatch {
     pub skip: Vec<PathBuf>,
     /// A directory below it that holds an entry of this name does not count.
     pub skip_holding: Option<String>,
+    /// Entries of these names do not count, wherever they are.
+    pub skip_names: Vec<String>,
+    /// Files whose names end so do not count.
+    pub skip_ending: Option<String>,
+    /// Whether one look for the whole run is enough: for a large directory in which nothing is written meanwhile.
+    pub once: bool,
 }
 
 /// What a command that succeeded left behind, before anything is moved.
@@ -374,6 +421,16 @@ impl<'a> Done<'a> {
 }
 
 impl Step {
+    /// A path as the command means it: a relative one starts where it does.
+    pub(crate) fn place(&self, path: &Path) -> PathBuf {
+        self.command.cwd.join(path)
+    }
+
+    /// A kept line as people are to see it here.
+    pub(crate) fn shown(&self, line: &str) -> String {
+        self.checkout.as_ref().map_or_else(|| line.to_owned(), |checkout| checkout.shown(line))
+    }
+
     /// The value of a variable that the command sees.
     pub fn env(&self, name: &OsStr) -> Option<OsString> {
         self.command.env.get(name)

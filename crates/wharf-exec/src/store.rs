@@ -12,16 +12,19 @@ use serde::{Deserialize, Serialize};
 use wharf_base::digest::{Digest, Hasher};
 use wharf_base::{fs, lock};
 
-use crate::look::Sight;
+use crate::look::{PlainPath, Sight};
 use crate::sealed;
 use crate::signatures::Stamp;
 use crate::step::{KeptLine, Step, Undeclared};
 use crate::tree::{Manifest, Node};
 
-const MAGIC: &[u8] = b"wharf entries 2\n";
+const MAGIC: &[u8] = b"wharf entries 3\n";
 
-/// How many results are kept under one key: one for each set of sources seen lately.
+/// How many results are kept under one key: one for each set of sources seen lately. Those that name a checkout are
+/// counted apart: another one must not drive them out.
 const ENTRIES: usize = 16;
+/// How many checkouts there can be under one key.
+const CHECKOUTS: usize = 64;
 
 /// Contents and results, shared by all builds of one user on one machine. Any number of processes may use it at once.
 #[derive(Debug)]
@@ -40,6 +43,8 @@ pub(crate) struct Blob {
     pub executable: bool,
     /// When the content was written, in nanoseconds since 1970. Who writes through a hard link changes it.
     pub modified: i64,
+    /// Where the checkout's mark is in it.
+    pub marks: Vec<u64>,
 }
 
 /// What one run made.
@@ -60,7 +65,7 @@ pub(crate) struct Entry {
 /// kept under all of them.
 pub(crate) fn base_keys(step: &Step) -> Vec<Digest> {
     let declared = declared_key(step);
-    let Some(Undeclared { checkout, values }) = &step.undeclared else { return vec![declared] };
+    let Some(Undeclared { checkout, values, beyond: _ }) = &step.undeclared else { return vec![declared] };
     let shared = Hasher::for_purpose("wharf action with values 1").digest(&declared).digest(values).finish();
     let mut local = Hasher::for_purpose("wharf action of a checkout 1");
     local.digest(&declared).value(checkout);
@@ -238,7 +243,7 @@ impl Store {
         self.change(key, |list| {
             list.retain(|old| old.sight != entry.sight);
             list.insert(0, entry.clone());
-            list.truncate(ENTRIES);
+            thin_out(list);
         })
     }
 
@@ -263,8 +268,23 @@ impl Store {
     }
 }
 
+/// Leaves the newest entries of each checkout.
+fn thin_out(list: &mut Vec<Entry>) {
+    let mut counts: Vec<(Vec<PlainPath>, usize)> = Vec::new();
+    list.retain(|entry| {
+        let held = &entry.sight.held;
+        let known = counts.iter().position(|(known, _)| known == held).unwrap_or(counts.len());
+        if known == counts.len() {
+            counts.push((held.clone(), 0));
+        }
+        counts[known].1 += 1;
+        known < CHECKOUTS && counts[known].1 <= ENTRIES
+    });
+}
+
 fn blob(digest: Digest, executable: bool, metadata: &std::fs::Metadata) -> Blob {
-    Blob { digest, size: metadata.size(), executable, modified: Stamp::of(metadata).modified() }
+    let modified = Stamp::of(metadata).modified();
+    Blob { digest, size: metadata.size(), executable, modified, marks: Vec::new() }
 }
 
 /// Reads entries one by one, because the newest is mostly the one. What is damaged is left out.

@@ -36,6 +36,13 @@ impl Args {
         self.push(value);
     }
 
+    /// A flag and its value, which counts as another text.
+    pub fn pair_as(&mut self, flag: &str, value: impl Into<OsString>, key: String) {
+        self.push(flag);
+        self.key.push(key);
+        self.list.push(Arg::Plain(value.into()));
+    }
+
     /// An argument that does not count.
     pub fn unkeyed(&mut self, arg: impl Into<Arg>) {
         self.list.push(arg.into());
@@ -97,6 +104,7 @@ impl Plan {
         }
         self.dependency_args(id, args);
         self.cap_lints(unit, args);
+        self.remap_args(id, args);
         args.all(&unit.root_args);
         args.all(unit.rustflags.iter());
     }

@@ -78,7 +78,7 @@ impl Plan {
         self.native_args(id, done, &mut args)?;
         let variables = self.compile_variables(id, done, &mut args)?;
         let cwd = source_argument(unit, &self.settings.workspace_root).1;
-        let recipe = self.recipe(unit, &args, &variables, &cwd);
+        let recipe = self.recipe(id, &args, &variables, &cwd);
         let incremental = (unit.profile.incremental && unit.is_local()).then(|| {
             let dir = self.layout.incremental(&unit.kind);
             Incremental {
@@ -97,7 +97,10 @@ impl Plan {
             incremental,
             cacheable: true,
             jobserver: true,
-            undeclared: self.loads_macros(id).then(|| self.undeclared()),
+            undeclared: self
+                .loads_macros(id)
+                .then(|| Undeclared { beyond: self.readable_by_macros(id), ..self.undeclared() }),
+            checkout: self.checkout(id),
         })
     }
 
@@ -108,8 +111,10 @@ impl Plan {
 
     /// Build scripts and procedural macros read variables that they never declare, and leave no trace of it.
     fn undeclared(&self) -> Undeclared {
-        let checkout = self.settings.target_dir.to_string_lossy().into_owned();
-        Undeclared { checkout, values: *self.environment.get_or_init(|| environment_digest(&self.settings)) }
+        let (root, target) = (&self.settings.workspace_root, &self.settings.target_dir);
+        let checkout = format!("{}\n{}", root.display(), target.display());
+        let values = *self.environment.get_or_init(|| environment_digest(&self.settings));
+        Undeclared { checkout, values, beyond: Vec::new() }
     }
 
     /// The program to start; wrappers get the compiler as their first argument.
@@ -138,10 +143,6 @@ impl Plan {
         let mut variables = Variables::new(&self.settings);
         crate_variables(&mut variables, unit);
         package_variables(&mut variables, &unit.package, &self.settings);
-        if unit.mode != Mode::Doc && !self.loads_macros(id) {
-            // The compiler tells which variables the code reads; a macro could read any without a trace.
-            variables.key.clear();
-        }
         self.set_library_path(id, vec![self.layout.deps(&CompileKind::Host)], done, &mut variables)?;
         variables.configured(&self.settings);
         // What the script's run made says where it is.
@@ -160,6 +161,11 @@ impl Plan {
         if unit.target.is_test() || unit.target.is_bench() {
             variables.set("CARGO_TARGET_TMPDIR", self.layout.tmp(&unit.kind));
         }
+        if unit.mode != Mode::Doc && !self.loads_macros(id) {
+            // The compiler tells which variables the code reads; a macro could read any without a trace.
+            variables.key.clear();
+        }
+        // Scripts may set some that compilers and linkers read.
         for output in scripts {
             self.script_cfgs(&output, args);
             for (name, value) in &output.env {
@@ -203,7 +209,8 @@ impl Plan {
                 let is_own =
                     |path: &Path| own.as_ref().is_some_and(|own| search_directory(path).starts_with(own));
                 for path in output.library_paths.iter().filter(|path| is_own(path) == wants_own) {
-                    args.pair("-L", path);
+                    // What is found there is an input, and where it was leaves no trace.
+                    args.pair_as("-L", path, self.key_text(id, &path.to_string_lossy()));
                 }
             }
         }
@@ -226,13 +233,14 @@ impl Plan {
     }
 
     /// Everything known before the run that is not an artifact.
-    fn recipe(&self, unit: &Unit, args: &Args, variables: &Variables, cwd: &Path) -> Recipe {
+    fn recipe(&self, id: UnitId, args: &Args, variables: &Variables, cwd: &Path) -> Recipe {
+        let unit = self.unit(id);
         let mut recipe = Recipe::new();
         let toolchain = &self.toolchain;
         recipe.push("toolchain", format!("{} {}", toolchain.content_id, toolchain.verbose_version));
         recipe.push("package", unit.id().tool_tips());
         recipe.push("source", self.source_identity(unit));
-        recipe.push("directory", cwd.to_string_lossy());
+        recipe.push("directory", self.key_text(id, &cwd.to_string_lossy()));
         if let Some(spec) = &toolchain.info(&unit.kind).spec_id {
             recipe.push("target specification", spec);
         }
@@ -240,7 +248,7 @@ impl Plan {
             recipe.push("argument", arg);
         }
         for (name, value) in &variables.key {
-            recipe.push(format!("env {name}"), value);
+            recipe.push(format!("env {name}"), self.key_text(id, value));
         }
         if unit.needs_objects() {
             recipe.push("linker", &toolchain.info(&unit.kind).linker_id);
@@ -252,6 +260,11 @@ impl Plan {
             }
         }
         recipe
+    }
+
+    /// A text as the key holds it.
+    fn key_text(&self, id: UnitId, text: &str) -> String {
+        if self.is_placeless(id) { self.placeless_text(text) } else { text.to_owned() }
     }
 
     /// What the sources of an immutable package are known by; those of others are observed.
@@ -300,7 +313,9 @@ impl Plan {
         let dir = self.layout.output_dir(unit, &self.hashes[id.0]);
         let mut outputs: Vec<Output> = Vec::new();
         for file in self.outputs(id).iter().filter(|file| !file.name.ends_with(".dSYM")) {
-            let mut dests = vec![Dest { path: file.path.clone(), how: Place::Link }];
+            // Tests are run from where they lie; of other programs the uplifted file is what people use.
+            let how = if unit.mode == Mode::Test { Place::Own } else { Place::Link };
+            let mut dests = vec![Dest { path: file.path.clone(), how }];
             if let Some(path) = &file.uplifted {
                 // Finals are the user's: strip and the like may write to them.
                 let how = if unit.target.is_custom_build() { Place::Link } else { Place::Copy };
@@ -351,16 +366,13 @@ impl Plan {
             let is_known = (is_immutable && path.starts_with(root))
                 || out_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
             if !is_known {
-                observed.paths.push(path);
+                // What the code names by its whole path stays that: it is the same file in another checkout.
+                observed.paths.push(if file.is_relative() { self.placeless_path(id, path) } else { path });
             }
         }
-        observed.paths.extend(self.native_libraries(id));
-        for (variable, _) in &info.env {
-            let name = format!("env {variable}");
-            if !step.recipe.values().iter().any(|(known, _)| *known == name) {
-                observed.env.push(variable.into());
-            }
-        }
+        let libraries = self.native_libraries(id).into_iter();
+        observed.paths.extend(libraries.map(|path| self.placeless_path(id, path)));
+        observed.env.extend(info.env.iter().map(|(variable, _)| variable.into()));
         Ok(observed)
     }
 
@@ -429,7 +441,7 @@ impl Plan {
             vec![self.layout.dest(&host), self.layout.deps(&host), self.toolchain.info(&host).libdir.clone()];
         self.set_library_path(id, first, done, &mut variables)?;
         let cwd = unit.package.root().to_owned();
-        let recipe = self.recipe(unit, &Args::default(), &variables, &cwd);
+        let recipe = self.recipe(id, &Args::default(), &variables, &cwd);
         Ok(Step {
             recipe,
             inputs,
@@ -441,6 +453,7 @@ impl Plan {
             cacheable: true,
             jobserver: true,
             undeclared: Some(self.undeclared()),
+            checkout: None,
         })
     }
 
@@ -472,7 +485,7 @@ impl Plan {
         self.rustdoc_args(id, &mut args);
         let variables = self.compile_variables(id, done, &mut args)?;
         let cwd = source_argument(unit, &self.settings.workspace_root).1;
-        let recipe = self.recipe(unit, &args, &variables, &cwd);
+        let recipe = self.recipe(id, &args, &variables, &cwd);
         Ok(Step {
             recipe,
             inputs: self.inputs(id, done),
@@ -489,6 +502,7 @@ impl Plan {
             cacheable: true,
             jobserver: true,
             undeclared: self.loads_macros(id).then(|| self.undeclared()),
+            checkout: None,
         })
     }
 
@@ -505,7 +519,7 @@ impl Plan {
         observed
     }
 
-    fn whole_package(&self, unit: &Unit) -> TreeWatch {
+    pub(crate) fn whole_package(&self, unit: &Unit) -> TreeWatch {
         let root = unit.package.root();
         TreeWatch {
             root: root.to_owned(),
@@ -516,6 +530,7 @@ impl Plan {
                 root.join("target"),
             ],
             skip_holding: Some("Cargo.toml".to_owned()),
+            ..TreeWatch::default()
         }
     }
 }

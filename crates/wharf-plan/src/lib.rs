@@ -5,6 +5,7 @@
 //! the [`Request`], and what the actions leave behind comes in through [`wharf_exec::Director`].
 
 mod args;
+mod checkout;
 mod closure;
 mod collide;
 pub mod dep_info;

@@ -49,6 +49,8 @@ pub struct Plan {
     pub(crate) scripts: Vec<OnceLock<Arc<ScriptOutput>>>,
     /// Where each build script's `OUT_DIR` is, once it is known: for immutable packages it is chosen by what is made.
     pub(crate) out_dirs: Vec<OnceLock<PathBuf>>,
+    /// Which units are compiled to the same bytes in every checkout, once it was asked.
+    pub(crate) placeless: Vec<OnceLock<bool>>,
     /// The digest of the user's environment.
     pub(crate) environment: OnceLock<Digest>,
 }
@@ -94,6 +96,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     let mut plan = Plan {
         reach: reach(&units, &order),
         environment: OnceLock::new(),
+        placeless: units.iter().map(|_| OnceLock::new()).collect(),
         out_dirs: units.iter().map(|_| OnceLock::new()).collect(),
         scripts: units.iter().map(|_| OnceLock::new()).collect(),
         outputs: files,

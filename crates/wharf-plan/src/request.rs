@@ -284,6 +284,8 @@ pub struct Runner {
 pub struct Settings {
     /// The directory of the workspace's root manifest.
     pub workspace_root: PathBuf,
+    /// The same without links on the way: compilers see their own directory so.
+    pub real_root: PathBuf,
     /// `target/`, absolute.
     pub target_dir: PathBuf,
     /// Where intermediates go (`build.build-dir`), absolute; often the same.

@@ -150,6 +150,7 @@ impl Director for Scripts<'_> {
             cacheable: !spec.always,
             jobserver: true,
             undeclared: None,
+            checkout: None,
         })
     }
 

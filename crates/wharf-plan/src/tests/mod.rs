@@ -106,7 +106,8 @@ fn flags_of_dev() {
         plan.flags("mac", Mode::Build),
         "--crate-name mac --edition=2021 mac/src/lib.rs --crate-type proc-macro --emit=dep-info,link \
          -C prefer-dynamic -C embed-bitcode=no -C debuginfo=2 -L dependency=/w/target/debug/deps \
-         --extern base=/w/target/debug/deps/libbase-ID.rlib --extern proc_macro"
+         --extern base=/w/target/debug/deps/libbase-ID.rlib --extern proc_macro --remap-path-prefix /w=MARK \
+         --remap-path-prefix /w/target=/w/target --remap-path-prefix /w/mac=/w/mac"
     );
 }
 

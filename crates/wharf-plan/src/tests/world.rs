@@ -11,6 +11,7 @@ use wharf_core::{CrateType, Dependency, FeatureName, Package, PackageId, SourceI
 use wharf_exec::Arg;
 
 use crate::args::Args;
+use crate::checkout::MARK;
 use crate::request::*;
 use crate::{Mode, Plan, PlanError, UnitId};
 
@@ -172,6 +173,7 @@ impl World {
     fn settings(&self) -> Settings {
         Settings {
             workspace_root: self.root.clone(),
+            real_root: self.root.clone(),
             target_dir: self.root.join("target"),
             build_dir: self.root.join("target"),
             wharf_home: "/home/wharf".into(),
@@ -271,7 +273,7 @@ impl Plan {
             .collect();
         let mut text = texts.join(" ");
         for hash in &self.hashes {
-            text = text.replace(&hash.id, "ID").replace(&hash.metadata, "META");
+            text = text.replace(&hash.id, "ID").replace(&hash.metadata, "META").replace(MARK, "MARK");
         }
         for same in [
             " --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat",
