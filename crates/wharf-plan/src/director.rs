@@ -471,7 +471,9 @@ impl Plan {
                 observed.must_exist.push(path);
             }
         }
-        observed.env = output.rerun_if_env_changed.iter().map(Into::into).collect();
+        // Where its own directory lies is chosen for the script, and no reason to run it again.
+        let asked = output.rerun_if_env_changed.iter().filter(|name| *name != "OUT_DIR");
+        observed.env = asked.map(Into::into).collect();
         let says_nothing = output.rerun_if_changed.is_empty() && output.rerun_if_env_changed.is_empty();
         if says_nothing && !is_immutable {
             observed.trees.push(self.whole_package(unit));

@@ -38,6 +38,31 @@ fn a_second_build_compiles_nothing() {
 }
 
 #[test]
+fn a_script_that_watches_its_own_directory_runs_once() {
+    let world = world();
+    world
+        .package("watchful 1.0.0")
+        .file("src/lib.rs", "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));")
+        .file(
+            "build.rs",
+            "fn main() {
+                let out = std::env::var(\"OUT_DIR\").unwrap();
+                std::fs::write(format!(\"{out}/made.rs\"), \"pub fn made() {}\").unwrap();
+                println!(\"cargo::rerun-if-env-changed=OUT_DIR\");
+            }",
+        )
+        .publish();
+    let project = world
+        .project("app")
+        .package("[dependencies]\nwatchful = \"1\"\n")
+        .file("src/main.rs", "fn main() { watchful::made() }")
+        .build();
+    project.wharf("build").succeeds();
+    let again = project.wharf("build -v").succeeds();
+    assert!(!again.stderr.contains("Dirty") && !again.stderr.contains("Running"), "{}", again.stderr);
+}
+
+#[test]
 fn an_edit_compiles_what_depends_on_it() {
     let world = world();
     let project = Fixture::named("workspace").write(&world);
