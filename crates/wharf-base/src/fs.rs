@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use crate::trail::{self, Look};
+
 /// A deed on a file that did not work out.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {deed} `{}`", path.display())]
@@ -50,14 +52,19 @@ fn deed<T>(result: io::Result<T>, deed: &'static str, path: &Path) -> Result<T> 
     result.map_err(|cause| Error::new(deed, path, cause))
 }
 
+fn noted<T>(result: io::Result<T>, path: &Path, look: Look) -> io::Result<T> {
+    trail::note(path, look, result.is_ok());
+    result
+}
+
 /// Reads a whole file.
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    deed(std::fs::read(path), "read", path)
+    deed(noted(std::fs::read(path), path, Look::Content), "read", path)
 }
 
 /// Reads a whole file that must be UTF-8.
 pub fn read_to_string(path: &Path) -> Result<String> {
-    deed(std::fs::read_to_string(path), "read", path)
+    deed(noted(std::fs::read_to_string(path), path, Look::Content), "read", path)
 }
 
 /// Reads a whole file; `None` if it does not exist.
@@ -67,7 +74,7 @@ pub fn read_if_exists(path: &Path) -> Result<Option<Vec<u8>>> {
 
 /// Opens a file for reading.
 pub fn open(path: &Path) -> Result<std::fs::File> {
-    deed(std::fs::File::open(path), "open", path)
+    deed(noted(std::fs::File::open(path), path, Look::Content), "open", path)
 }
 
 /// Creates or empties a file and writes `bytes` into it. Not atomic: for files that nobody else looks at.
@@ -117,7 +124,7 @@ pub fn write_durable(path: &Path, bytes: impl AsRef<[u8]>) -> Result<()> {
 
 /// [`write_atomic`], unless the file holds these bytes already; tells whether it wrote.
 pub fn write_if_changed(path: &Path, bytes: impl AsRef<[u8]>) -> Result<bool> {
-    if let Ok(old) = std::fs::read(path)
+    if let Ok(old) = noted(std::fs::read(path), path, Look::Content)
         && old == bytes.as_ref()
     {
         return Ok(false);
@@ -167,12 +174,27 @@ pub fn rename(from: &Path, to: &Path) -> Result<()> {
 
 /// Metadata, following symbolic links.
 pub fn metadata(path: &Path) -> Result<Metadata> {
-    deed(std::fs::metadata(path), "look at", path)
+    deed(noted(std::fs::metadata(path), path, Look::Content), "look at", path)
 }
 
 /// Metadata of the path itself, even if it is a symbolic link.
 pub fn symlink_metadata(path: &Path) -> Result<Metadata> {
-    deed(std::fs::symlink_metadata(path), "look at", path)
+    deed(noted(std::fs::symlink_metadata(path), path, Look::Link), "look at", path)
+}
+
+/// Whether there is anything at a path, links followed.
+pub fn exists(path: &Path) -> bool {
+    noted(std::fs::metadata(path), path, Look::Kind).is_ok()
+}
+
+/// Whether there is a file at a path, links followed.
+pub fn is_file(path: &Path) -> bool {
+    noted(std::fs::metadata(path), path, Look::Kind).is_ok_and(|metadata| metadata.is_file())
+}
+
+/// Whether there is a directory at a path, links followed.
+pub fn is_dir(path: &Path) -> bool {
+    noted(std::fs::metadata(path), path, Look::Kind).is_ok_and(|metadata| metadata.is_dir())
 }
 
 /// Sets the permission bits (`0o7777`).
@@ -202,7 +224,7 @@ pub fn read_dir(path: &Path) -> Result<Vec<DirEntry>> {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         Ok(entries)
     };
-    deed(list(), "list", path)
+    deed(noted(list(), path, Look::Entries), "list", path)
 }
 
 /// Makes a symbolic link at `link` that points to `target`.
@@ -212,12 +234,12 @@ pub fn symlink(target: &Path, link: &Path) -> Result<()> {
 
 /// Where a symbolic link points to, as written in it.
 pub fn read_link(path: &Path) -> Result<PathBuf> {
-    deed(std::fs::read_link(path), "read the link", path)
+    deed(noted(std::fs::read_link(path), path, Look::Link), "read the link", path)
 }
 
 /// The absolute path without symbolic links, `.` and `..`.
 pub fn canonicalize(path: &Path) -> Result<PathBuf> {
-    deed(std::fs::canonicalize(path), "resolve", path)
+    deed(noted(std::fs::canonicalize(path), path, Look::Resolved), "resolve", path)
 }
 
 /// Makes `to` a second name of the file `from`. `to` must not exist.

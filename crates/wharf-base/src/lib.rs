@@ -7,3 +7,5 @@ pub mod fs;
 pub mod lock;
 pub mod paths;
 pub mod process;
+pub mod sealed;
+pub mod trail;

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
+use crate::trail;
+
 /// The environment of a child: what it starts from, and the changes.
 #[derive(Debug, Clone, Default)]
 pub struct Environment {
@@ -201,6 +203,7 @@ pub struct Output {
 /// # Errors
 /// Only if it does not start.
 pub fn output(command: &Command) -> Result<Output, Error> {
+    trail::spoil();
     let output = command
         .to_std()
         .stdin(Stdio::null())

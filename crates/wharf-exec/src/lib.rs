@@ -18,7 +18,6 @@ mod record;
 mod runner;
 mod scan;
 mod scratch;
-mod sealed;
 mod shop;
 mod signals;
 mod signatures;
@@ -26,6 +25,8 @@ mod step;
 mod store;
 mod sys;
 mod tree;
+
+use wharf_base::sealed;
 
 pub use coordinator::{RunError, run};
 pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};

@@ -208,7 +208,7 @@ fn find_blob<'a>(entry: &'a Entry, output: &Output) -> Option<&'a Blob> {
 
 fn is_in_place(shop: &Shop<'_>, ware: &Ware<'_>, dest: &Dest, (blob, fresh): (&Blob, bool)) -> bool {
     let path = &dest.path;
-    let Ok(metadata) = std::fs::metadata(path) else { return false };
+    let Ok(metadata) = fs::metadata(path) else { return false };
     if !metadata.is_file() || metadata.len() != blob.size || (blob.executable && !is_executable(&metadata)) {
         return false;
     }

@@ -11,7 +11,7 @@ use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use wharf_base::digest::Digest;
-use wharf_base::{fs, process};
+use wharf_base::{fs, process, trail};
 
 use crate::coordinator::Message;
 use crate::event::{Failure, Outcome};
@@ -169,6 +169,7 @@ impl Runner<'_> {
         if self.pending.step.jobserver {
             self.shop.jobserver.configure(&mut std_command);
         }
+        trail::spoil();
         let mut attempts = 0;
         loop {
             match std_command.spawn() {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cargo_util_schemas::manifest::TomlProfile;
-use wharf_base::{fs, lock};
+use wharf_base::{fs, lock, trail};
 use wharf_core::Profile;
 use wharf_core::profile::{ProfileSet, ProfileSources};
 use wharf_exec::{Event, Jobserver, Options, Store, Summary};
@@ -178,6 +178,7 @@ pub fn run(
 /// Keeps the page about how long a build took: under a name with the time, and under the name of the newest one.
 /// Returns the former.
 pub fn save_timings(workspace: &Workspace, page: &str) -> Result<PathBuf> {
+    trail::spoil();
     let dir = workspace.target_dir().join("cargo-timings");
     fs::create_dir_all(&dir)?;
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -207,7 +208,7 @@ fn utc(seconds: u64) -> String {
 /// Tells backup programs that everything in here can be made again (<https://bford.info/cachedir/>).
 pub(crate) fn mark_as_cache(target_dir: &Path) -> Result<()> {
     let tag = target_dir.join("CACHEDIR.TAG");
-    if target_dir.exists() {
+    if fs::exists(target_dir) {
         return Ok(());
     }
     fs::create_dir_all(target_dir)?;
@@ -243,13 +244,11 @@ fn lock_directories(
 
 fn write_dep_info(prepared: &Prepared, request: &CompileRequest, summary: &Summary) -> Result<()> {
     let read = |path: &Path| fs::read_to_string(path).ok();
-    for root in &prepared.plan.roots {
-        let files = prepared.plan.dep_info_files(*root, summary, request.dep_info_base.as_deref(), &read);
-        for (path, text) in files {
-            match text {
-                Some(text) => drop(fs::write_if_changed(&path, text)?),
-                None => drop(fs::remove_file_if_exists(&path)?),
-            }
+    let files = prepared.plan.dep_info_files(summary, request.dep_info_base.as_deref(), &read);
+    for (path, text) in files {
+        match text {
+            Some(text) => drop(fs::write_if_changed(&path, text)?),
+            None => drop(fs::remove_file_if_exists(&path)?),
         }
     }
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use wharf_base::fs;
 use wharf_core::manifest::{Entry, Files};
 
 /// Answers for one package directory.
@@ -17,27 +18,19 @@ impl PackageDir {
 
 impl Files for PackageDir {
     fn is_file(&self, path: &Path) -> bool {
-        self.root.join(path).is_file()
+        fs::is_file(&self.root.join(path))
     }
 
     fn is_dir(&self, path: &Path) -> bool {
-        self.root.join(path).is_dir()
+        fs::is_dir(&self.root.join(path))
     }
 
     fn entries(&self, path: &Path) -> Vec<Entry> {
-        let Ok(entries) = std::fs::read_dir(self.root.join(path)) else {
-            return Vec::new();
+        let entries = fs::read_dir(&self.root.join(path)).unwrap_or_default();
+        let named = |entry: fs::DirEntry| {
+            let is_dir = if entry.kind.is_symlink() { fs::is_dir(&entry.path) } else { entry.kind.is_dir() };
+            Some(Entry { name: entry.name.into_string().ok()?, is_dir })
         };
-        let mut entries: Vec<Entry> = entries
-            .filter_map(Result::ok)
-            .filter_map(|entry| {
-                let name = entry.file_name().into_string().ok()?;
-                let kind = entry.file_type().ok()?;
-                let is_dir = if kind.is_symlink() { entry.path().is_dir() } else { kind.is_dir() };
-                Some(Entry { name, is_dir })
-            })
-            .collect();
-        entries.sort_by(|a, b| a.name.cmp(&b.name));
-        entries
+        entries.into_iter().filter_map(named).collect()
     }
 }

@@ -125,6 +125,7 @@ pub fn shown_from<'p>(path: &'p Path, cwd: &Path) -> &'p Path {
 
 /// Starts a program that shares the terminal, and waits for it.
 pub fn wait_for(command: &Command) -> Result<ExitStatus> {
+    wharf_base::trail::spoil();
     command.to_std().status().context(|| format!("could not execute process `{command}` (never executed)"))
 }
 

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_base::digest::Hasher;
+use wharf_base::fs;
 use wharf_core::CrateType;
 use wharf_plan::{Diagnostics, IncrementalPolicy, Settings};
 
@@ -71,7 +72,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
 
 /// Where intermediates of a workspace go: `build.build-dir`, else its target directory.
 pub fn build_dir(config: &Config, workspace: &Workspace) -> Result<PathBuf> {
-    let real = workspace.root_manifest().canonicalize();
+    let real = fs::canonicalize(workspace.root_manifest());
     let manifest = real.unwrap_or_else(|_| workspace.root_manifest().to_owned());
     let mut hasher = Hasher::for_purpose("workspace path 1");
     hasher.value(manifest.as_os_str().as_encoded_bytes());

@@ -293,14 +293,17 @@ const SESSION_VARIABLES: [&str; 26] = [
 const SESSION_PREFIXES: [&str; 8] =
     ["SSH_", "TMUX", "VTE_", "XDG_SESSION", "TERM_", "CARGO_TERM_", "KITTY_", "WEZTERM_"];
 
+/// Whether a variable belongs to the user's session, so that no result may depend on it.
+pub fn is_session_variable(name: &str) -> bool {
+    SESSION_VARIABLES.contains(&name) || SESSION_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
 /// The digest of everything in the user's environment that a build script or procedural macro could read.
 pub(crate) fn environment_digest(settings: &Settings) -> Digest {
     let mut hasher = Hasher::for_purpose("wharf environment 1");
     for (name, value) in settings.base_env.iter() {
         let text = name.to_string_lossy();
-        let is_session = SESSION_VARIABLES.contains(&&*text)
-            || SESSION_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        if !is_session {
+        if !is_session_variable(&text) {
             hasher.value(text.as_bytes()).value(value.as_encoded_bytes());
         }
     }

@@ -28,6 +28,7 @@ mod tests;
 pub mod unit;
 
 pub use dep_info::DepInfo;
+pub use env::is_session_variable;
 pub use error::{Notice, PlanError};
 pub use files::Layout;
 pub use plan::{Plan, plan};

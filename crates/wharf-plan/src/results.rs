@@ -1,6 +1,6 @@
 //! What comes of a build: programs to run, doc tests, and `.d` files for other build systems.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -30,6 +30,12 @@ pub struct DoctestOptions<'a> {
     pub args: &'a [String],
     /// `-q`
     pub quiet: bool,
+}
+
+/// What compilers read, each file of theirs parsed once.
+struct Known<'a> {
+    read: &'a dyn Fn(&Path) -> Option<String>,
+    files: HashMap<UnitId, Option<Vec<PathBuf>>>,
 }
 
 impl Plan {
@@ -185,14 +191,24 @@ impl Plan {
         command
     }
 
-    /// The `.d` files beside the finals of a root: their paths and contents. `read` gives the text of the `.d`
+    /// The `.d` files beside the finals of all roots: their paths and contents. `read` gives the text of the `.d`
     /// file that the compiler wrote. `None` where one of those is missing: then there must be no file either.
     pub fn dep_info_files(
+        &self,
+        summary: &Summary,
+        base: Option<&Path>,
+        read: &dyn Fn(&Path) -> Option<String>,
+    ) -> Vec<(PathBuf, Option<String>)> {
+        let mut known = Known { read, files: HashMap::new() };
+        self.roots.iter().flat_map(|root| self.dep_info_of(*root, summary, base, &mut known)).collect()
+    }
+
+    fn dep_info_of(
         &self,
         root: UnitId,
         summary: &Summary,
         base: Option<&Path>,
-        read: &dyn Fn(&Path) -> Option<String>,
+        known: &mut Known<'_>,
     ) -> Vec<(PathBuf, Option<String>)> {
         let finals: Vec<&PathBuf> = self
             .outputs(root)
@@ -204,7 +220,7 @@ impl Plan {
             return Vec::new();
         }
         let mut from = BTreeSet::new();
-        let complete = self.add_sources(root, summary, read, &mut from, &mut HashSet::new());
+        let complete = self.add_sources(root, summary, known, &mut from, &mut HashSet::new());
         let text = |made: &Path| complete.then(|| rule(made, &from, base));
         finals.into_iter().map(|made| (made.with_extension("d"), text(made))).collect()
     }
@@ -214,7 +230,7 @@ impl Plan {
         &self,
         id: UnitId,
         summary: &Summary,
-        read: &dyn Fn(&Path) -> Option<String>,
+        known: &mut Known<'_>,
         from: &mut BTreeSet<PathBuf>,
         visited: &mut HashSet<UnitId>,
     ) -> bool {
@@ -224,12 +240,10 @@ impl Plan {
         let unit = self.unit(id);
         let root = unit.package.root();
         if unit.mode != Mode::RunScript {
-            let hash = &self.hashes[id.0];
-            let path = self.layout.output_dir(unit, hash).join(dep_info_name(unit, hash));
-            let Some(info) = read(&path).and_then(|text| DepInfo::parse(&text).ok()) else { return false };
-            let cwd = source_argument(unit, &self.settings.workspace_root).1;
-            let paths = info.files.iter().map(|file| cwd.join(file));
-            from.extend(paths.filter(|path| unit.is_local() || !path.starts_with(root)));
+            let Some(files) = known.files.entry(id).or_insert_with(|| self.sources_of(id, known.read)) else {
+                return false;
+            };
+            from.extend(files.iter().cloned());
         }
         for path in self.scripts_after(id, summary).iter().flat_map(|output| &output.rerun_if_changed) {
             from.insert(if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) });
@@ -238,7 +252,17 @@ impl Plan {
         below
             .into_iter()
             .filter(|below| self.unit(*below).is_local())
-            .all(|below| self.add_sources(below, summary, read, from, visited))
+            .all(|below| self.add_sources(below, summary, known, from, visited))
+    }
+
+    /// What the compiler read for one unit, less the files of an immutable package.
+    fn sources_of(&self, id: UnitId, read: &dyn Fn(&Path) -> Option<String>) -> Option<Vec<PathBuf>> {
+        let (unit, hash) = (self.unit(id), &self.hashes[id.0]);
+        let path = self.layout.output_dir(unit, hash).join(dep_info_name(unit, hash));
+        let info = DepInfo::parse(&read(&path)?).ok()?;
+        let (root, cwd) = (unit.package.root(), source_argument(unit, &self.settings.workspace_root).1);
+        let paths = info.files.iter().map(|file| cwd.join(file));
+        Some(paths.filter(|path| unit.is_local() || !path.starts_with(root)).collect())
     }
 }
 

@@ -69,7 +69,10 @@ impl Context {
     /// An error if the network may not be used. `what` is what it was to bring.
     pub fn need_network(&self, what: impl FnOnce() -> String) -> Result<(), SourceError> {
         match self.options.network {
-            Network::Online => Ok(()),
+            Network::Online => {
+                wharf_base::trail::spoil();
+                Ok(())
+            }
             Network::Offline { because } => Err(SourceError::Offline { what: what(), because }),
         }
     }

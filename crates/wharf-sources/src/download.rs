@@ -338,7 +338,7 @@ pub(crate) fn tag_cache_directory(dir: &Path) {
         # This directory holds what can be downloaded again, for cargo and wharf.\n\
         # See https://bford.info/cachedir/\n";
     let path = dir.join("CACHEDIR.TAG");
-    if !path.exists() {
+    if !fs::exists(&path) {
         drop(write_with_dirs(&path, TAG.as_bytes()));
     }
 }

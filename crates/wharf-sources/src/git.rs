@@ -41,7 +41,7 @@ impl Repository {
 
     /// Whether there is a repository, as far as one look can tell.
     pub fn exists(&self) -> bool {
-        self.git_dir.join("HEAD").is_file()
+        fs::is_file(&self.git_dir.join("HEAD"))
     }
 
     pub fn git_dir(&self) -> &Path {

@@ -270,7 +270,7 @@ fn place(
 ) -> Result<(), SourceError> {
     let checkout = Repository::with_work_tree(dir.to_owned());
     let marker = dir.join(MARKER);
-    if marker.exists() && checkout.head()?.as_deref() == Some(commit) {
+    if fs::exists(&marker) && checkout.head()?.as_deref() == Some(commit) {
         return Ok(());
     }
     fs::remove_any(dir)?;
@@ -295,7 +295,7 @@ fn place(
 
 /// Checks out the submodules of a checkout, each at the commit that the tree names.
 fn submodules(context: &Context, checkout: &Repository, dir: &Path, url: &Url) -> Result<(), SourceError> {
-    if !dir.join(".gitmodules").is_file() {
+    if !fs::is_file(&dir.join(".gitmodules")) {
         return Ok(());
     }
     let tree = process::run(&checkout.command(["ls-tree", "-r", "-z", "HEAD"]))?;

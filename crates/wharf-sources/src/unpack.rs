@@ -32,7 +32,7 @@ const BUFFER: usize = 256 << 10;
 
 /// Whether a package lies in `dir`, whole.
 pub(crate) fn is_unpacked(dir: &Path) -> bool {
-    std::fs::read(dir.join(MARKER)).is_ok_and(|text| text == MARKED.as_bytes())
+    fs::read(&dir.join(MARKER)).is_ok_and(|text| text == MARKED.as_bytes())
 }
 
 /// Unpacks an archive into `dir`, whose last part must be the directory that all entries lie in. What was in `dir`

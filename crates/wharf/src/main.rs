@@ -7,6 +7,7 @@ mod cli;
 mod commands;
 mod external;
 mod invocation;
+mod memo;
 mod open;
 mod report;
 mod session;
@@ -21,6 +22,7 @@ use wharf_ops::{Exit, Result};
 use aliases::Expanded;
 use cli::{Cli, Command, GlobalArgs};
 use invocation::Invocation;
+use memo::{Memo, Recall};
 use session::{Broken, Session};
 use shell::{Shell, ShellOptions};
 
@@ -40,6 +42,10 @@ fn main() -> ExitCode {
     let mut invocation = match Invocation::of_process() {
         Ok(invocation) => invocation,
         Err(failure) => return end(&Shell::new(ShellOptions::default()), Err(failure)),
+    };
+    let memo = match memo::recall(&invocation, started) {
+        Recall::Answered => return ExitCode::SUCCESS,
+        Recall::Unknown(memo) => memo,
     };
     let program = invocation.program.name();
     let cli = match Cli::read(program, &invocation.args) {
@@ -70,7 +76,7 @@ fn main() -> ExitCode {
         if let Some(name) = &cli.command_name {
             aliases::warn_of_ignored(name, &session);
         }
-        return finish(cli, &session);
+        return finish(cli, &session, memo);
     };
     match aliases::expand(words, &session) {
         Err(failure) => end(&session.shell, Err(failure)),
@@ -79,17 +85,28 @@ fn main() -> ExitCode {
         Ok(Expanded::Cli(cli)) => {
             // The alias may bring configuration and verbosity of its own.
             match open(&invocation, cli.global.clone(), Broken::Refuse) {
-                Ok(session) => finish(*cli, &session),
+                Ok(again) => {
+                    // What the first session said is in no answer that the second one keeps.
+                    let memo = memo.filter(|_| session.shell.recorded().said.is_empty());
+                    finish(*cli, &again, memo)
+                }
                 Err(failure) => end(&session.shell, Err(failure)),
             }
         }
     }
 }
 
-fn finish(cli: Cli, session: &Session) -> ExitCode {
+fn finish(cli: Cli, session: &Session, memo: Option<Memo>) -> ExitCode {
+    let memo = memo.filter(|_| memo::may_be_kept(cli.command.as_ref()));
+    if memo.is_none() {
+        session.shell.recorded();
+    }
     let result = commands::run(cli, session);
     session.shell.progress_done();
     session.tell_warnings();
+    if let (Ok(()), Some(memo)) = (&result, memo) {
+        memo.keep(&session.shell);
+    }
     end(&session.shell, result)
 }
 

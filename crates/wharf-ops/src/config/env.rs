@@ -14,6 +14,13 @@ use super::{Config, ConfigError, Key, Kind, Result};
 #[derive(Clone, Debug, Default)]
 pub struct Env(Arc<BTreeMap<OsString, OsString>>);
 
+impl Env {
+    /// All variables in order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&OsString, &OsString)> {
+        self.0.iter()
+    }
+}
+
 impl FromIterator<(OsString, OsString)> for Env {
     fn from_iter<I: IntoIterator<Item = (OsString, OsString)>>(variables: I) -> Env {
         Env(Arc::new(variables.into_iter().collect()))

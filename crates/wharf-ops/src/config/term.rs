@@ -20,7 +20,7 @@ pub struct TermConfig {
 }
 
 /// When colours are used.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum ColorChoice {
     /// On a terminal that has them.
     #[default]

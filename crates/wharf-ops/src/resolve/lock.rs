@@ -176,7 +176,7 @@ pub(crate) fn local_package(workspace: &Workspace, source: &SourceId) -> Result<
         .local_path()
         .ok_or_else(|| Failure::new(format!("`{}` is not a path on this machine", source.url())))?;
     let manifest = paths::normalize(&dir.join("Cargo.toml"));
-    if let Some(member) = workspace.members().find(|member| member.manifest_path == manifest) {
+    if let Some(member) = workspace.member_at(&manifest) {
         return Ok(member.clone());
     }
     workspace.loader().load_package(&manifest, source)

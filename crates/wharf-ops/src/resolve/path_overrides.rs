@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_base::fs;
 use wharf_core::resolution::ResolvedPackage;
 use wharf_core::summary::SharedSummary;
 use wharf_core::{Package, PackageId, PackageName, Resolution, SourceId, Summary};
@@ -80,12 +81,12 @@ impl PathOverrides {
 fn packages_below(workspace: &Workspace, dir: &Path) -> Result<Vec<Arc<Package>>> {
     let dir = wharf_base::paths::normalize(dir);
     let load = |dir: &Path| local_package(workspace, &SourceId::for_path(dir)?);
-    if dir.join("Cargo.toml").is_file() {
+    if fs::is_file(&dir.join("Cargo.toml")) {
         return Ok(vec![load(&dir)?]);
     }
     let mut packages = Vec::new();
-    for entry in wharf_base::fs::read_dir(&dir)? {
-        if entry.path.join("Cargo.toml").is_file() {
+    for entry in fs::read_dir(&dir)? {
+        if fs::is_file(&entry.path.join("Cargo.toml")) {
             packages.push(load(&entry.path)?);
         }
     }

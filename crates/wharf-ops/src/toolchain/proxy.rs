@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wharf_base::digest::{Digest, Hasher};
+use wharf_base::fs;
 use wharf_base::process::{self, Command};
 
 use super::Result;
@@ -46,7 +47,7 @@ pub(super) fn resolve(config: &Config, program: &Path, memory: &mut Memory) -> R
 
 fn compiler_in(answer: &Answer) -> Option<Real> {
     let rustc = Path::new(answer.stdout.trim_end()).join("bin/rustc");
-    rustc.is_file().then_some(Real { rustc })
+    fs::is_file(&rustc).then_some(Real { rustc })
 }
 
 /// The directory of programs of the toolchain that `+name` asks for; `None` if rustup's proxies will choose it.
@@ -63,22 +64,22 @@ pub fn named(env: &Env, cwd: &Path, name: &str) -> crate::Result<Option<PathBuf>
     };
     let toolchains = env.rustup_home(cwd).ok_or_else(missing)?.join("toolchains");
     let exact = toolchains.join(name).join("bin");
-    if exact.is_dir() {
+    if fs::is_dir(&exact) {
         return Ok(Some(exact));
     }
     // A channel stands for the toolchain of this machine.
-    let entries = wharf_base::fs::read_dir(&toolchains).map_err(|_| missing())?;
+    let entries = fs::read_dir(&toolchains).map_err(|_| missing())?;
     let channel = format!("{name}-");
     let found = entries.into_iter().find(|entry| {
         entry.name.to_str().is_some_and(|entry| entry.starts_with(&channel))
-            && entry.path.join("bin").is_dir()
+            && fs::is_dir(&entry.path.join("bin"))
     });
     found.map(|entry| Some(entry.path.join("bin"))).ok_or_else(missing)
 }
 
 /// Proxies are links to `rustup`, symbolic or hard, beside it.
 fn is_proxy(program: &Path) -> bool {
-    let real = wharf_base::fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
+    let real = fs::canonicalize(program).unwrap_or_else(|_| program.to_owned());
     if real.file_name().is_some_and(|name| name == "rustup") {
         return true;
     }

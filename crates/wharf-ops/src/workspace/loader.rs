@@ -57,7 +57,7 @@ impl Loader {
         let text = fs::read_to_string(path).map_err(|cause| {
             let failure =
                 Failure::from(cause).context(format!("cannot read the manifest `{}`", path.display()));
-            match path.exists() {
+            match fs::exists(path) {
                 true => failure.help("a manifest is a text file in UTF-8"),
                 false => failure.help("create it, or correct the path that leads there"),
             }
@@ -122,7 +122,7 @@ impl Loader {
                 break;
             }
             let candidate = dir.join("Cargo.toml");
-            if candidate.is_file() {
+            if fs::is_file(&candidate) {
                 found.push(candidate);
             }
             below = dir;

@@ -1,15 +1,25 @@
 //! Finds the members of a workspace and checks that they agree about where they belong.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use wharf_base::paths;
+use wharf_base::trail::{self, Look};
+use wharf_base::{fs, paths};
 use wharf_core::Package;
 use wharf_core::manifest::{WorkspaceRole, WorkspaceTable};
 
 use super::loader::is_excluded;
 use super::{Loaded, Workspace};
 use crate::failure::{Context, Failure, Result};
+
+/// Where the search for members stands.
+struct Search<'a> {
+    /// What the root lists.
+    listed: HashSet<&'a Path>,
+    met: HashSet<PathBuf>,
+    /// The same in the order in which they were met.
+    found: Vec<PathBuf>,
+}
 
 impl Workspace {
     pub(super) fn find_members(&mut self, has_root: bool) -> Result<()> {
@@ -23,13 +33,17 @@ impl Workspace {
         let table = self.table()?;
         let listed = self.expand(table.members.as_deref().unwrap_or_default())?;
         let root = self.root_manifest.clone();
-        let mut found = Vec::new();
+        let mut search = Search {
+            listed: listed.iter().map(|(manifest, _)| manifest.as_path()).collect(),
+            met: HashSet::new(),
+            found: Vec::new(),
+        };
         for (manifest, pattern) in &listed {
-            self.add_member(manifest, &listed, false, &mut found)
+            self.add_member(manifest, false, &mut search)
                 .context(|| format!("cannot load the workspace member `{pattern}`"))?;
         }
-        self.add_member(&root, &listed, false, &mut found)?;
-        self.members = found;
+        self.add_member(&root, false, &mut search)?;
+        self.members = search.found;
         self.default_members = self.settle_default_members(&table, &listed)?;
         let ids: Vec<_> = self.members().map(|package| package.id().clone()).collect();
         self.member_ids.extend(ids);
@@ -101,6 +115,7 @@ impl Workspace {
             let whole = root.join(pattern);
             let mut paths = Vec::new();
             if let Some(text) = whole.to_str().filter(|_| is_glob(pattern)) {
+                note_directories(&whole);
                 let entries = glob::glob(text)
                     .context(|| format!("cannot read the pattern `{pattern}` of the workspace"))?;
                 for entry in entries {
@@ -113,7 +128,7 @@ impl Workspace {
             }
             for path in paths {
                 // Systems and editors leave files of their own anywhere.
-                if from_glob && !path.is_dir() {
+                if from_glob && !fs::is_dir(&path) {
                     continue;
                 }
                 let manifest = paths::normalize(&path.join("Cargo.toml"));
@@ -124,18 +139,12 @@ impl Workspace {
     }
 
     /// Adds a manifest and, by way of its path dependencies, what lies below the workspace's root.
-    fn add_member(
-        &mut self,
-        manifest: &Path,
-        listed: &[(PathBuf, String)],
-        by_dependency: bool,
-        found: &mut Vec<PathBuf>,
-    ) -> Result<()> {
-        if found.iter().any(|path| path == manifest) {
+    fn add_member(&mut self, manifest: &Path, by_dependency: bool, search: &mut Search<'_>) -> Result<()> {
+        if search.met.contains(manifest) {
             return Ok(());
         }
         if by_dependency
-            && !listed.iter().any(|(path, _)| path == manifest)
+            && !search.listed.contains(manifest)
             && !manifest.starts_with(self.root())
             && self.loader.root_of(manifest)?.as_deref() != Some(&self.root_manifest)
         {
@@ -144,7 +153,8 @@ impl Workspace {
         if self.excludes(manifest)? {
             return Ok(());
         }
-        found.push(manifest.to_owned());
+        search.met.insert(manifest.to_owned());
+        search.found.push(manifest.to_owned());
         let dependencies: Vec<(PathBuf, String)> = match self.read(manifest)? {
             Loaded::Virtual(_) => Vec::new(),
             Loaded::Real(package) => package
@@ -160,7 +170,7 @@ impl Workspace {
         };
         for (dir, name) in dependencies {
             let below = paths::normalize(&dir.join("Cargo.toml"));
-            self.add_member(&below, listed, true, found)
+            self.add_member(&below, true, search)
                 .context(|| format!("cannot load the dependency `{name}` of `{}`", manifest.display()))?;
         }
         Ok(())
@@ -240,6 +250,31 @@ impl Workspace {
             "add it to `workspace.members` of the root, add it to `workspace.exclude`, or give it an empty \
              `[workspace]` table of its own",
         ))
+    }
+}
+
+/// Notes the directories that a pattern makes one look through: a name that is new in one of them may be a member.
+fn note_directories(pattern: &Path) {
+    let mut directories = vec![PathBuf::new()];
+    let mut is_fixed = true;
+    for part in pattern.components() {
+        let name = part.as_os_str().to_string_lossy();
+        if name == "**" {
+            // Any directory below: more than is worth noting.
+            return trail::spoil();
+        }
+        is_fixed &= !is_glob(&name);
+        let mut below = Vec::new();
+        for directory in directories {
+            if is_fixed {
+                below.push(directory.join(part));
+                continue;
+            }
+            trail::note(&directory, Look::Entries, fs::exists(&directory));
+            let found = directory.join(part).to_str().and_then(|text| glob::glob(text).ok());
+            below.extend(found.into_iter().flatten().filter_map(std::result::Result::ok));
+        }
+        directories = below;
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use cargo_util_schemas::core::PackageIdSpec;
 use cargo_util_schemas::manifest::TomlProfiles;
-use wharf_base::paths;
+use wharf_base::{fs, paths};
 use wharf_core::manifest::{AnyManifest, Patch, ResolverVersion, VirtualManifest, Warning};
 use wharf_core::{Dependency, Package, PackageId, SourceId};
 
@@ -55,12 +55,12 @@ pub struct Places {
 pub fn find_manifest(dir: &Path) -> Result<PathBuf> {
     for above in dir.ancestors() {
         let candidate = above.join("Cargo.toml");
-        if candidate.exists() {
+        if fs::exists(&candidate) {
             return Ok(candidate);
         }
         // Cargo finds a wrongly spelled manifest on file systems that tell case apart, to say so.
         let misspelled = above.join("cargo.toml");
-        if misspelled.exists() {
+        if fs::exists(&misspelled) {
             return Err(Failure::new(format!(
                 "could not find `Cargo.toml` in `{}` or any directory above it, but found cargo.toml",
                 dir.display()
@@ -78,13 +78,13 @@ pub fn settle_manifest(cwd: &Path, stated: Option<&Path>) -> Result<PathBuf> {
     let path = paths::normalize(&cwd.join(stated));
     if path.file_name() != Some("Cargo.toml".as_ref()) {
         let failure = Failure::new("`--manifest-path` must name a file called `Cargo.toml`");
-        return Err(if path.is_dir() {
+        return Err(if fs::is_dir(&path) {
             failure.help(format!("try `--manifest-path {}`", stated.join("Cargo.toml").display()))
         } else {
             failure
         });
     }
-    if !path.exists() {
+    if !fs::exists(&path) {
         return Err(Failure::new(format!("there is no manifest at `{}`", stated.display()))
             .help("name the path of a `Cargo.toml`, or leave `--manifest-path` out to take the nearest"));
     }
@@ -229,6 +229,11 @@ impl Workspace {
             ))
             .help("name a package with `-p`")
         })
+    }
+
+    /// The member with this manifest.
+    pub(crate) fn member_at(&self, manifest: &Path) -> Option<&Arc<Package>> {
+        self.package_at(manifest).filter(|package| self.is_member(package.id()))
     }
 
     fn package_at(&self, path: &Path) -> Option<&Arc<Package>> {

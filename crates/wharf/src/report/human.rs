@@ -1,7 +1,6 @@
 //! The sentences of a build report.
 
 use std::error::Error as _;
-use std::time::Duration;
 
 use wharf_core::Profile;
 use wharf_exec::{Change, Failure, FileChange, Stream};
@@ -160,22 +159,13 @@ fn indented(text: &str) -> Vec<String> {
 }
 
 /// `` `dev` profile [unoptimized + debuginfo] target(s) in 0.52s ``
-pub(super) fn finished(profile: &Profile, took: Duration) -> String {
+pub(super) fn finished(profile: &Profile) -> String {
     let optimized = if profile.opt_level == "0" { "unoptimized" } else { "optimized" };
     let mut about = optimized.to_owned();
     if profile.debuginfo.is_on() {
         about.push_str(" + debuginfo");
     }
-    format!("`{}` profile [{about}] target(s) in {}", profile.name, elapsed(took))
-}
-
-fn elapsed(took: Duration) -> String {
-    let seconds = took.as_secs();
-    if seconds >= 60 {
-        format!("{}m {:02}s", seconds / 60, seconds % 60)
-    } else {
-        format!("{seconds}.{:02}s", took.subsec_nanos() / 10_000_000)
-    }
+    format!("`{}` profile [{about}] target(s)", profile.name)
 }
 
 /// A compiler message whose `rendered` text has no colours; `None` if there is nothing to remove.

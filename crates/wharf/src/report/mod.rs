@@ -170,7 +170,7 @@ impl<'p> Reporter<'p> {
         let filenames = self
             .plan
             .filenames(id)
-            .filter(|file| !file.is_optional() || file.path.exists())
+            .filter(|file| !file.is_optional() || wharf_ops::exists(&file.path))
             .map(|file| file.final_path().clone())
             .collect();
         let message = Message::CompilerArtifact(CompilerArtifact {
@@ -218,7 +218,7 @@ impl<'p> Reporter<'p> {
             self.shell.out(Message::BuildFinished(BuildFinished { success }).to_line());
         }
         if success {
-            self.shell.status("Finished", human::finished(profile, self.started.elapsed()));
+            self.shell.finished(&human::finished(profile), self.started.elapsed());
         }
     }
 

@@ -9,11 +9,13 @@ mod snippet;
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anstream::AutoStream;
 use anstyle::{AnsiColor, Effects, Style};
 use wharf_ops::Failure;
 use wharf_ops::config::{ColorChoice, ProgressWhen, TermConfig};
+use wharf_ops::snapshot::{Answer, Said};
 
 pub use progress::Progress;
 use progress::ProgressLine;
@@ -85,6 +87,8 @@ pub struct Shell(Mutex<State>);
 struct State {
     /// A write failed because its reader went away.
     broken: bool,
+    /// Everything that was written, as long as somebody may want it.
+    tape: Option<Vec<Said>>,
     out: AutoStream<io::Stdout>,
     err: AutoStream<io::Stderr>,
     options: ShellOptions,
@@ -115,6 +119,7 @@ impl Shell {
             drawn && config.term_integration.unwrap_or(options.shows_progress && io::stderr().is_terminal());
         Shell(Mutex::new(State {
             broken: false,
+            tape: Some(Vec::new()),
             out: AutoStream::new(io::stdout(), out),
             err: AutoStream::new(io::stderr(), err),
             progress: ProgressLine::new(drawn, told, config.width),
@@ -124,6 +129,23 @@ impl Shell {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All that was written so far; from now on nothing is remembered.
+    pub fn recorded(&self) -> Answer {
+        let mut state = self.state();
+        Answer { color: state.options.color, said: state.tape.take().unwrap_or_default() }
+    }
+
+    /// Writes what was recorded in another run, as if it were said now.
+    pub fn repeat(&self, said: Vec<Said>, took: Duration) {
+        for said in said {
+            match said {
+                Said::Out(bytes) => self.out_raw(&bytes),
+                Said::Err(line) => self.err(line),
+                Said::Finished(line) => self.state().line(format_args!("{line}{}", elapsed(took))),
+            }
+        }
     }
 
     /// How much is said.
@@ -172,6 +194,19 @@ impl Shell {
         let mut state = self.state();
         if state.options.verbosity > Verbosity::Quiet {
             state.line(format_args!("      {message}"));
+        }
+    }
+
+    /// `    Finished … in 0.05s`
+    pub fn finished(&self, about: &str, took: Duration) {
+        let mut state = self.state();
+        if state.options.verbosity > Verbosity::Quiet {
+            let style = style::GOOD;
+            let line = format!("{style}{:>12}{style:#} {about} in ", "Finished");
+            let tape = state.tape.take();
+            state.line(format_args!("{line}{}", elapsed(took)));
+            state.tape = tape;
+            state.keep(|| Said::Finished(line));
         }
     }
 
@@ -254,6 +289,7 @@ impl Shell {
     pub fn out(&self, line: impl Display) {
         let mut state = self.state();
         state.clear();
+        state.keep(|| Said::Out(format!("{line}\n").into_bytes()));
         let written = writeln!(state.out, "{line}").and_then(|()| state.out.flush());
         state.note(&written);
     }
@@ -262,6 +298,7 @@ impl Shell {
     pub fn out_raw(&self, bytes: &[u8]) {
         let mut state = self.state();
         state.clear();
+        state.keep(|| Said::Out(bytes.to_vec()));
         let _ = state.out.write_all(bytes);
         let _ = state.out.flush();
     }
@@ -293,9 +330,16 @@ impl State {
 
     fn line(&mut self, line: std::fmt::Arguments<'_>) {
         self.clear();
+        self.keep(|| Said::Err(line.to_string()));
         // Nothing can be told when standard error is gone.
         let written = writeln!(self.err, "{line}");
         self.note(&written);
+    }
+
+    fn keep(&mut self, said: impl FnOnce() -> Said) {
+        if let Some(tape) = &mut self.tape {
+            tape.push(said());
+        }
     }
 
     fn note(&mut self, written: &io::Result<()>) {
@@ -305,6 +349,16 @@ impl State {
     fn titled(&mut self, title: &str, message: &dyn Display, style: Style) {
         let bold = Style::new().effects(Effects::BOLD);
         self.line(format_args!("{style}{title}{style:#}{bold}:{bold:#} {message}"));
+    }
+}
+
+/// `1m 05s`, `0.25s`
+fn elapsed(took: Duration) -> String {
+    let seconds = took.as_secs();
+    if seconds >= 60 {
+        format!("{}m {:02}s", seconds / 60, seconds % 60)
+    } else {
+        format!("{seconds}.{:02}s", took.subsec_nanos() / 10_000_000)
     }
 }
 

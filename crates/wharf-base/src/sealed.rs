@@ -3,12 +3,13 @@
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use wharf_base::digest::Digest;
+
+use crate::digest::Digest;
 
 const CHECK: usize = 16;
 
 /// The bytes of a value; `None` if it cannot be written (it holds nothing that fails today).
-pub(crate) fn seal(magic: &[u8], value: &impl Serialize) -> Option<Vec<u8>> {
+pub fn seal(magic: &[u8], value: &impl Serialize) -> Option<Vec<u8>> {
     let body = postcard::to_allocvec(value).ok()?;
     let mut sealed = Vec::with_capacity(magic.len() + CHECK + body.len());
     sealed.extend_from_slice(magic);
@@ -18,7 +19,7 @@ pub(crate) fn seal(magic: &[u8], value: &impl Serialize) -> Option<Vec<u8>> {
 }
 
 /// The value, if these are the bytes that [`seal`] gave for one of this type.
-pub(crate) fn open<T: DeserializeOwned>(magic: &[u8], bytes: &[u8]) -> Option<T> {
+pub fn open<T: DeserializeOwned>(magic: &[u8], bytes: &[u8]) -> Option<T> {
     let (check, body) = bytes.strip_prefix(magic)?.split_at_checked(CHECK)?;
     if Digest::of(body).as_bytes()[..CHECK] != *check {
         return None;
@@ -27,47 +28,50 @@ pub(crate) fn open<T: DeserializeOwned>(magic: &[u8], bytes: &[u8]) -> Option<T>
 }
 
 /// Paths and other strings of the operating system as bytes: serde's own form refuses what is not UTF-8.
-pub(crate) mod os {
+pub mod os {
     use std::ffi::OsString;
     use std::os::unix::ffi::{OsStrExt, OsStringExt};
     use std::path::{Path, PathBuf};
 
     use serde::{Deserialize, Deserializer, Serializer};
 
-    pub(crate) fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    /// A path as bytes.
+    pub fn serialize<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_bytes(path.as_os_str().as_bytes())
     }
 
-    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
+    /// A path from bytes.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<PathBuf, D::Error> {
         let bytes = <&[u8]>::deserialize(deserializer)?;
         Ok(PathBuf::from(OsString::from_vec(bytes.to_vec())))
     }
 
-    pub(crate) mod string {
+    /// A string.
+    pub mod string {
         use super::{Deserialize, Deserializer, OsStrExt, OsString, OsStringExt, Serializer};
 
-        pub(crate) fn serialize<S: Serializer>(text: &OsString, serializer: S) -> Result<S::Ok, S::Error> {
+        /// A string as bytes.
+        pub fn serialize<S: Serializer>(text: &OsString, serializer: S) -> Result<S::Ok, S::Error> {
             serializer.serialize_bytes(text.as_bytes())
         }
 
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OsString, D::Error> {
+        /// A string from bytes.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<OsString, D::Error> {
             Ok(OsString::from_vec(<&[u8]>::deserialize(deserializer)?.to_vec()))
         }
     }
 
-    pub(crate) mod optional {
+    /// A string or none.
+    pub mod optional {
         use super::{Deserialize, Deserializer, OsStrExt, OsString, OsStringExt, Serializer};
 
-        pub(crate) fn serialize<S: Serializer>(
-            text: &Option<OsString>,
-            serializer: S,
-        ) -> Result<S::Ok, S::Error> {
+        /// A string as bytes.
+        pub fn serialize<S: Serializer>(text: &Option<OsString>, serializer: S) -> Result<S::Ok, S::Error> {
             serde::Serialize::serialize(&text.as_ref().map(|text| text.as_bytes()), serializer)
         }
 
-        pub(crate) fn deserialize<'de, D: Deserializer<'de>>(
-            deserializer: D,
-        ) -> Result<Option<OsString>, D::Error> {
+        /// A string from bytes.
+        pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<OsString>, D::Error> {
             let bytes = <Option<&[u8]>>::deserialize(deserializer)?;
             Ok(bytes.map(|bytes| OsString::from_vec(bytes.to_vec())))
         }
