@@ -84,9 +84,8 @@ pub(crate) fn find(
         Some(_) => plain.iter().map(incremental_key).collect(),
         None => Vec::new(),
     };
-    let all = plain.iter().map(|key| (&plain, *key)).chain(others.iter().map(|key| (&others, *key)));
-    for (keys, key) in all {
-        let anywhere = step.undeclared.is_some() && keys.first() == Some(&key);
+    for (key, local) in [&plain, &others].into_iter().flat_map(|keys| tries(step, keys)) {
+        let anywhere = local.is_some();
         for entry in shop.store.entries(&key) {
             if !entry.sight.holds(step, &shop.signatures, anywhere) {
                 continue;
@@ -98,8 +97,8 @@ pub(crate) fn find(
             if outcome == Outcome::Restored {
                 write_record(shop, action, step, &entry)?;
                 // What served once in a checkout goes on to serve there.
-                for other in keys.iter().filter(|other| **other != key) {
-                    shop.store.insert(other, &entry)?;
+                if let Some(local) = local {
+                    shop.store.insert(&local, &entry)?;
                 }
             }
             let made = Arc::new(made(step, entry));
@@ -108,6 +107,16 @@ pub(crate) fn find(
         }
     }
     Ok(None)
+}
+
+/// The keys of one form in the order in which they are tried. One that every checkout has comes with the one of this
+/// checkout. Where looking at what could have been read in the checkout takes time, what was made in it comes first.
+fn tries(step: &Step, keys: &[Digest]) -> Vec<(Digest, Option<Digest>)> {
+    match keys {
+        [shared, local] if step.checkout.is_some() => vec![(*local, None), (*shared, Some(*local))],
+        [shared, local] => vec![(*shared, Some(*local)), (*local, None)],
+        _ => keys.iter().map(|key| (*key, None)).collect(),
+    }
 }
 
 fn write_record(shop: &Shop<'_>, action: ActionId, step: &Step, entry: &Entry) -> fs::Result<()> {

@@ -43,7 +43,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
     let wharf_home = config.env().wharf_home(config.cwd())?;
     Ok(Settings {
         workspace_root: workspace.root().to_owned(),
-        real_root: workspace.root().canonicalize().unwrap_or_else(|_| workspace.root().to_owned()),
+        real_root: fs::canonicalize(workspace.root()).unwrap_or_else(|_| workspace.root().to_owned()),
         target_dir: workspace.target_dir().to_owned(),
         build_dir: build_dir(config, workspace)?,
         wharf_home,

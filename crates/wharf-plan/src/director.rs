@@ -1,5 +1,6 @@
 //! What each action is, once everything before it is there.
 
+use std::ffi::OsStr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -97,9 +98,7 @@ impl Plan {
             incremental,
             cacheable: true,
             jobserver: true,
-            undeclared: self
-                .loads_macros(id)
-                .then(|| Undeclared { beyond: self.readable_by_macros(id), ..self.undeclared() }),
+            undeclared: self.loads_macros(id).then(|| self.undeclared(id)),
             checkout: self.checkout(id),
         })
     }
@@ -110,11 +109,18 @@ impl Plan {
     }
 
     /// Build scripts and procedural macros read variables that they never declare, and leave no trace of it.
-    fn undeclared(&self) -> Undeclared {
+    fn undeclared(&self, id: UnitId) -> Undeclared {
         let (root, target) = (&self.settings.workspace_root, &self.settings.target_dir);
         let checkout = format!("{}\n{}", root.display(), target.display());
-        let values = *self.environment.get_or_init(|| environment_digest(&self.settings));
-        Undeclared { checkout, values, beyond: Vec::new() }
+        let [plain, placeless] = &self.environment;
+        let values = match self.is_placeless(id) {
+            true => *placeless.get_or_init(|| {
+                let token = |value: &OsStr| self.placeless_text(&value.to_string_lossy()).into();
+                environment_digest(&self.settings, token)
+            }),
+            false => *plain.get_or_init(|| environment_digest(&self.settings, OsStr::to_owned)),
+        };
+        Undeclared { checkout, values, beyond: self.readable_by_macros(id) }
     }
 
     /// The program to start; wrappers get the compiler as their first argument.
@@ -255,7 +261,7 @@ impl Plan {
         }
         let linked = if unit.needs_objects() { &LINKER_VARIABLES[..] } else { &[] };
         for name in COMPILER_VARIABLES.iter().chain(linked) {
-            if let Some(value) = self.settings.base_env.get(std::ffi::OsStr::new(name)) {
+            if let Some(value) = self.settings.base_env.get(OsStr::new(name)) {
                 recipe.push(format!("env {name}"), value.to_string_lossy());
             }
         }
@@ -313,12 +319,13 @@ impl Plan {
         let dir = self.layout.output_dir(unit, &self.hashes[id.0]);
         let mut outputs: Vec<Output> = Vec::new();
         for file in self.outputs(id).iter().filter(|file| !file.name.ends_with(".dSYM")) {
-            // Tests are run from where they lie; of other programs the uplifted file is what people use.
-            let how = if unit.mode == Mode::Test { Place::Own } else { Place::Link };
+            // Tests and build scripts are run from where they lie; of other programs the uplifted file is what people use.
+            let is_run_here = unit.mode == Mode::Test || unit.target.is_custom_build();
+            let how = if is_run_here { Place::Own } else { Place::Link };
             let mut dests = vec![Dest { path: file.path.clone(), how }];
             if let Some(path) = &file.uplifted {
                 // Finals are the user's: strip and the like may write to them.
-                let how = if unit.target.is_custom_build() { Place::Link } else { Place::Copy };
+                let how = if unit.target.is_custom_build() { Place::Own } else { Place::Copy };
                 dests.push(Dest { path: path.clone(), how });
                 let exported = self.settings.artifact_dir.as_ref().filter(|_| !unit.target.is_custom_build());
                 if let (Some(dir), Some(name)) = (exported, path.file_name()) {
@@ -452,7 +459,7 @@ impl Plan {
             incremental: None,
             cacheable: true,
             jobserver: true,
-            undeclared: Some(self.undeclared()),
+            undeclared: Some(self.undeclared(id)),
             checkout: None,
         })
     }
@@ -503,7 +510,7 @@ impl Plan {
             incremental: None,
             cacheable: true,
             jobserver: true,
-            undeclared: self.loads_macros(id).then(|| self.undeclared()),
+            undeclared: self.loads_macros(id).then(|| self.undeclared(id)),
             checkout: None,
         })
     }

@@ -261,7 +261,7 @@ pub(crate) fn plugin_runs(reach: &Reach) -> impl Iterator<Item = crate::unit::Un
 
 /// Variables of the user's session: they differ from terminal to terminal and day to day, and no result may depend on
 /// them.
-const SESSION_VARIABLES: [&str; 26] = [
+const SESSION_VARIABLES: [&str; 29] = [
     "_",
     "PWD",
     "OLDPWD",
@@ -288,27 +288,46 @@ const SESSION_VARIABLES: [&str; 26] = [
     "CARGO_MAKEFLAGS",
     "NO_COLOR",
     "CLICOLOR_FORCE",
+    "RUST_RECURSION_COUNT",
+    "CARGO_BUILD_JOBS",
+    "INSIDE_EMACS",
 ];
 /// Beginnings of the names of more such variables.
-const SESSION_PREFIXES: [&str; 8] =
-    ["SSH_", "TMUX", "VTE_", "XDG_SESSION", "TERM_", "CARGO_TERM_", "KITTY_", "WEZTERM_"];
+const SESSION_PREFIXES: [&str; 12] = [
+    "SSH_",
+    "TMUX",
+    "VTE_",
+    "XDG_SESSION",
+    "TERM_",
+    "CARGO_TERM_",
+    "KITTY_",
+    "WEZTERM_",
+    "ALACRITTY_",
+    "KONSOLE_",
+    "GNOME_TERMINAL_",
+    "VSCODE_",
+];
 
 /// Whether a variable belongs to the user's session, so that no result may depend on it.
 pub fn is_session_variable(name: &str) -> bool {
     SESSION_VARIABLES.contains(&name) || SESSION_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// The digest of everything in the user's environment that a build script or procedural macro could read.
-pub(crate) fn environment_digest(settings: &Settings) -> Digest {
+/// Variables that every compiler and build script gets values of its own for.
+const OWN_VARIABLES: [&str; 3] = ["CARGO", "CARGO_MANIFEST_DIR", "CARGO_MANIFEST_PATH"];
+
+/// The digest of everything in the user's environment that a build script or procedural macro could read. `shown`
+/// says what a value counts as.
+pub(crate) fn environment_digest(settings: &Settings, shown: impl Fn(&OsStr) -> OsString) -> Digest {
     let mut hasher = Hasher::for_purpose("wharf environment 1");
     for (name, value) in settings.base_env.iter() {
         let text = name.to_string_lossy();
-        if !is_session_variable(&text) {
-            hasher.value(text.as_bytes()).value(value.as_encoded_bytes());
+        if !is_session_variable(&text) && !OWN_VARIABLES.contains(&&*text) {
+            hasher.value(text.as_bytes()).value(shown(value).as_encoded_bytes());
         }
     }
     for variable in &settings.env {
-        hasher.value(&variable.name).value(variable.value.as_encoded_bytes());
+        hasher.value(&variable.name).value(shown(&variable.value).as_encoded_bytes());
     }
     hasher.finish()
 }

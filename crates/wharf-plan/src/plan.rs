@@ -51,8 +51,8 @@ pub struct Plan {
     pub(crate) out_dirs: Vec<OnceLock<PathBuf>>,
     /// Which units are compiled to the same bytes in every checkout, once it was asked.
     pub(crate) placeless: Vec<OnceLock<bool>>,
-    /// The digest of the user's environment.
-    pub(crate) environment: OnceLock<Digest>,
+    /// The digest of the user's environment: as it is, and with tokens for this checkout's directories.
+    pub(crate) environment: [OnceLock<Digest>; 2],
 }
 
 /// Plans a request.
@@ -95,7 +95,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
     }
     let mut plan = Plan {
         reach: reach(&units, &order),
-        environment: OnceLock::new(),
+        environment: [OnceLock::new(), OnceLock::new()],
         placeless: units.iter().map(|_| OnceLock::new()).collect(),
         out_dirs: units.iter().map(|_| OnceLock::new()).collect(),
         scripts: units.iter().map(|_| OnceLock::new()).collect(),

@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use wharf_base::paths;
 use wharf_base::process::Environment;
 use wharf_plan::ConfiguredVariable;
 
@@ -70,7 +71,8 @@ impl Env {
     /// If none of `WHARF_HOME`, `XDG_CACHE_HOME` and `HOME` is set.
     pub fn wharf_home(&self, cwd: &Path) -> Result<PathBuf> {
         if let Some(home) = self.get_filled("WHARF_HOME") {
-            return Ok(cwd.join(home));
+            // Paths below it become part of what is compiled.
+            return Ok(paths::normalize(&cwd.join(home)));
         }
         if cfg!(target_os = "macos") {
             return Ok(self.home()?.join("Library/Caches/wharf"));
