@@ -47,6 +47,21 @@ impl Environment {
         }
     }
 
+    /// All variables that the child sees.
+    pub fn variables(&self) -> BTreeMap<OsString, OsString> {
+        let mut variables = match &self.base {
+            Some(base) => base.as_ref().clone(),
+            None => std::env::vars_os().collect(),
+        };
+        for (name, change) in &self.changes {
+            match change {
+                Some(value) => variables.insert(name.clone(), value.clone()),
+                None => variables.remove(name),
+            };
+        }
+        variables
+    }
+
     /// Puts this environment on a command of the standard library.
     pub fn apply(&self, command: &mut std::process::Command) {
         if let Some(base) = &self.base {

@@ -8,6 +8,7 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Scope, available_parallelism};
 use std::time::{Duration, Instant};
@@ -21,6 +22,7 @@ use crate::options::Options;
 use crate::pool::{CloseOnDrop, Queue, Ranked};
 use crate::record::Records;
 use crate::runner::run_action;
+use crate::sandbox::{Lacking, Stopped};
 use crate::scratch::Scratch;
 use crate::shop::{Children, Shop};
 use crate::signals;
@@ -55,6 +57,8 @@ pub(crate) enum Message {
     Early(ActionId),
     Line { action: ActionId, stream: Stream, text: String },
     NotKept { action: ActionId, path: PathBuf },
+    NotConfined(Lacking),
+    Stopped { action: ActionId, stopped: Stopped },
     Ended { action: ActionId, result: Result<(Outcome, Arc<Made>), Failure>, took: Duration },
     Token(io::Result<jobserver::Acquired>),
     Panicked(Box<dyn Any + Send>),
@@ -83,6 +87,7 @@ pub fn run(
         slots: graph.actions.iter().map(|_| Slot::default()).collect(),
         children: Children::default(),
         jobserver: options.jobserver.client.clone(),
+        told_lacking: AtomicBool::new(false),
     };
     let queue = Queue::default();
     let (sender, inbox) = channel();
@@ -214,6 +219,8 @@ where
                 (self.events)(Event::Line { action, stream, line: text, replayed: false });
             }
             Message::NotKept { action, path } => (self.events)(Event::NotKept { action, path }),
+            Message::NotConfined(lacking) => (self.events)(Event::NotConfined(lacking)),
+            Message::Stopped { action, stopped } => (self.events)(Event::Stopped { action, stopped }),
             Message::Ended { action, result, took } => {
                 self.running -= 1;
                 match result {
@@ -292,6 +299,10 @@ where
 
     fn replay(&mut self, action: ActionId, made: &Made) {
         for line in made.lines.iter() {
+            if let Some(stopped) = Stopped::of_line(&line.text) {
+                (self.events)(Event::Stopped { action, stopped });
+                continue;
+            }
             let (stream, line) = (line.stream, line.text.clone());
             (self.events)(Event::Line { action, stream, line, replayed: true });
         }

@@ -10,6 +10,7 @@ use wharf_base::digest::Digest;
 use wharf_base::{fs, process};
 
 use crate::graph::ActionId;
+use crate::sandbox::{Lacking, Stopped};
 use crate::step::{Made, StepError, Stream};
 
 /// Something happened. All events come from one thread, in one order: what is told about an action comes as
@@ -49,6 +50,15 @@ pub enum Event {
         action: ActionId,
         /// What was changed or is missing.
         path: PathBuf,
+    },
+    /// Commands run without a part of the sandbox that they should have. Told once in a run.
+    NotConfined(Lacking),
+    /// A command wanted something that it was refused. Told again whenever its result serves.
+    Stopped {
+        /// Whose.
+        action: ActionId,
+        /// What it wanted.
+        stopped: Stopped,
     },
     /// The outputs of an action are in place.
     Finished {

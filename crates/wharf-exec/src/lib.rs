@@ -16,11 +16,13 @@ mod options;
 mod pool;
 mod record;
 mod runner;
+mod sandbox;
 mod scan;
 mod scratch;
 mod shop;
 mod signals;
 mod signatures;
+mod start;
 mod step;
 mod store;
 mod sys;
@@ -32,6 +34,7 @@ pub use coordinator::{RunError, run};
 pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};
 pub use graph::{Action, ActionId, Graph, Need, Stage};
 pub use options::{Jobserver, Options};
+pub use sandbox::{Confinement, Deed, Lacking, Stopped};
 pub use step::{
     Arg, Checkout, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput,
     Observed, Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,

@@ -1,17 +1,15 @@
 //! Running the command of one action and keeping what it made.
 
-use std::collections::BTreeMap;
-use std::io;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use wharf_base::digest::Digest;
-use wharf_base::{fs, process, trail};
+use wharf_base::{fs, process};
 
 use crate::coordinator::Message;
 use crate::event::{Failure, Outcome};
@@ -20,9 +18,11 @@ use crate::graph::{ActionId, Stage};
 use crate::look::{self, PlainPath, Sight};
 use crate::lookup::{self, Pending, made_output};
 use crate::record::Record;
+use crate::sandbox::{Deed, Stopped};
 use crate::scan::{self, Scan};
 use crate::shop::{Shop, Ware};
 use crate::signatures::Stamp;
+use crate::start::{self, Running};
 use crate::step::{KeptLine, LineRole, Made, Output, RunOutput, Step, Stream, TreeOutput};
 use crate::store::{Blob, Entry};
 use crate::sys;
@@ -42,6 +42,8 @@ pub(crate) struct Runner<'a> {
     /// The directory to fill, and its number if it was chosen.
     tree: Option<PathBuf>,
     number: Option<u32>,
+    /// Files of its own that the command changed beside its outputs.
+    wrote: BTreeSet<PathBuf>,
     trouble: Option<Failure>,
 }
 
@@ -117,6 +119,7 @@ pub(crate) fn run_action(
         early: BTreeMap::new(),
         tree: tree_path,
         number,
+        wrote: BTreeSet::new(),
         trouble: None,
     };
     let took = runner.run(&command)?;
@@ -128,14 +131,18 @@ impl Runner<'_> {
     fn run(&mut self, command: &Arc<process::Command>) -> Result<Duration, Failure> {
         let begun = Instant::now();
         let start_error = |cause| Failure::Start { command: Arc::clone(command), cause };
-        let mut child = self.start(command).map_err(start_error)?;
-        let (out, err) = (child.stdout.take(), child.stderr.take());
-        let (out, err) = (out.expect("stdout is piped"), err.expect("stderr is piped"));
-        self.shop.children.add(child.id());
+        let private: Vec<&Path> = [self.scratch].into_iter().chain(self.tree.as_deref()).collect();
+        let mut running = start::start(self.shop, &self.pending.step, command, &private, self.scratch)
+            .map_err(start_error)?;
+        if let Some(lacking) = running.lacking {
+            self.sender.send(Message::NotConfined(lacking)).ok();
+        }
+        let id = running.pid;
+        self.shop.children.add(id);
         let mut unfinished = [Vec::new(), Vec::new()];
-        let (children, id) = (&self.shop.children, child.id());
+        let children = &self.shop.children;
         let give_up = || children.is_stopping() && sys::has_ended(id);
-        let read = sys::read_both(out, err, give_up, |stream, bytes| {
+        let read = running.read(give_up, |stream, bytes| {
             if stream == Stream::Out && self.pending.step.capture_stdout {
                 self.stdout.extend_from_slice(bytes);
             }
@@ -148,12 +155,12 @@ impl Runner<'_> {
                 self.take_line(stream, rest);
             }
         }
-        sys::wait_unreaped(child.id());
-        self.shop.children.remove(child.id());
-        let status = child.wait().and_then(|status| read.map(|()| status)).map_err(start_error)?;
+        self.shop.children.remove(id);
+        let status = sys::reap(id).and_then(|status| read.map(|()| status)).map_err(start_error)?;
         if self.shop.children.is_stopping() {
             return Err(Failure::Interrupted);
         }
+        self.leave(running, status.success());
         if !status.success() {
             return Err(Failure::Status { command: Arc::clone(command), status });
         }
@@ -163,24 +170,19 @@ impl Runner<'_> {
         }
     }
 
-    fn start(&self, command: &process::Command) -> io::Result<Child> {
-        let mut std_command = command.to_std();
-        std_command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if self.pending.step.jobserver {
-            self.shop.jobserver.configure(&mut std_command);
-        }
-        trail::spoil();
-        let mut attempts = 0;
-        loop {
-            match std_command.spawn() {
-                // Another thread was starting a child while this program was being written, and that child holds it
-                // open for writing until it has become another program.
-                Err(error) if error.kind() == io::ErrorKind::ExecutableFileBusy && attempts < 50 => {
-                    attempts += 1;
-                    std::thread::sleep(Duration::from_millis(10));
+    /// Tells what the command was refused. What it did well without is remembered with the result, except for the
+    /// sockets to local services, which name lookups try on every machine.
+    fn leave(&mut self, running: Running, succeeded: bool) {
+        let (stopped, wrote) = running.leave();
+        self.wrote = wrote;
+        for stopped in stopped {
+            if succeeded {
+                if stopped.deed == Deed::LocalSocket {
+                    continue;
                 }
-                spawned => return spawned,
+                self.lines.push(KeptLine { stream: Stream::Err, text: Stopped::to_line(&stopped) });
             }
+            self.sender.send(Message::Stopped { action: self.action, stopped }).ok();
         }
     }
 
@@ -347,7 +349,8 @@ impl Runner<'_> {
             stdout: product.stdout.as_deref(),
             lines: &product.lines,
         };
-        let observed = self.shop.director.observe(self.action, step, &run)?;
+        let mut observed = self.shop.director.observe(self.action, step, &run)?;
+        observed.made.extend(self.wrote.iter().cloned());
         match look::look_after_run(step, &observed, &self.shop.signatures, started) {
             Ok(sight) => Ok(Some(sight)),
             Err(path) => {
@@ -428,8 +431,11 @@ impl Runner<'_> {
             lines: product.lines.clone(),
             took: product.took,
         };
-        for key in self.pending.keys() {
-            shop.store.insert(&key, &entry)?;
+        let keys = self.pending.keys();
+        // What was changed beside the outputs is nowhere else: of the keys, only the narrowest may lead here.
+        let wider = if self.wrote.is_empty() { 0 } else { keys.len() - 1 };
+        for key in &keys[wider..] {
+            shop.store.insert(key, &entry)?;
         }
         Ok(())
     }

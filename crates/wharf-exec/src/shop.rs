@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use wharf_base::digest::Digest;
@@ -28,6 +29,8 @@ pub(crate) struct Shop<'a> {
     pub slots: Vec<Slot>,
     pub children: Children,
     pub jobserver: jobserver::Client,
+    /// Whether it was told what the sandbox lacks.
+    pub told_lacking: AtomicBool,
 }
 
 impl Shop<'_> {

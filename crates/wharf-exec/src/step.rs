@@ -11,6 +11,7 @@ use wharf_base::digest::Digest;
 use wharf_base::process;
 
 use crate::graph::{ActionId, Stage};
+use crate::sandbox::Confinement;
 
 /// Makes steps of actions. Implemented by the caller; called from several threads at once.
 ///
@@ -87,6 +88,8 @@ pub struct Step {
     pub cacheable: bool,
     /// Whether the command understands a jobserver.
     pub jobserver: bool,
+    /// What it may do beside computing; `None` is anything.
+    pub confinement: Option<Confinement>,
 }
 
 /// What a command may read without leaving a trace, so that neither recipe nor observation holds it. A result then
@@ -96,8 +99,9 @@ pub struct Step {
 pub struct Undeclared {
     /// Names the checkout.
     pub checkout: String,
-    /// The digest of everything that could have been read.
-    pub values: Digest,
+    /// The digest of everything that could have been read; `None` if that cannot be said, so that a result serves in
+    /// its checkout alone.
+    pub values: Option<Digest>,
     /// Directories that could have been read: a result serves in another checkout only if they hold the same there.
     pub beyond: Vec<TreeWatch>,
 }

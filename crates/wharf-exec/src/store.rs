@@ -66,10 +66,12 @@ pub(crate) struct Entry {
 pub(crate) fn base_keys(step: &Step) -> Vec<Digest> {
     let declared = declared_key(step);
     let Some(Undeclared { checkout, values, beyond: _ }) = &step.undeclared else { return vec![declared] };
-    let shared = Hasher::for_purpose("wharf action with values 1").digest(&declared).digest(values).finish();
+    let shared = values.as_ref().map(|values| {
+        Hasher::for_purpose("wharf action with values 1").digest(&declared).digest(values).finish()
+    });
     let mut local = Hasher::for_purpose("wharf action of a checkout 1");
     local.digest(&declared).value(checkout);
-    vec![shared, local.finish()]
+    shared.into_iter().chain([local.finish()]).collect()
 }
 
 fn declared_key(step: &Step) -> Digest {

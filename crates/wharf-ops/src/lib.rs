@@ -26,6 +26,7 @@ pub mod pkgid;
 pub mod programs;
 pub mod publish;
 pub mod resolve;
+pub mod sandbox;
 pub mod settings;
 pub mod snapshot;
 mod spelling;

@@ -1,6 +1,8 @@
 //! Turns events about actions into notes about packages: the one stream that terminal, JSON and tests read.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,8 +10,10 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use wharf_base::process::Command;
 use wharf_core::PackageId;
-use wharf_exec::{ActionId, Change, Event, Failure, Made, Outcome, Stream};
-use wharf_plan::{Mode, Plan, ScriptMessage, Unit, UnitId};
+use wharf_exec::{ActionId, Change, Deed, Event, Failure, Lacking, Made, Outcome, Stopped, Stream};
+use wharf_plan::{Mode, Plan, SandboxLevel, ScriptMessage, Unit, UnitId, is_refused_variable};
+
+use crate::sandbox::grant_line;
 
 /// Something about a package or unit.
 #[derive(Debug)]
@@ -73,6 +77,26 @@ pub enum Note<'p> {
         unit: &'p Unit,
         /// What it says.
         message: ScriptMessage,
+    },
+    /// The kernel has no sandbox, or only a part of one.
+    NotConfined(Lacking),
+    /// The sandbox stopped a build script or a compiler with procedural macros.
+    Stopped {
+        /// Its unit.
+        unit: &'p Unit,
+        /// What was stopped. None if that is not known, but the failure looks as if something had been.
+        stopped: Vec<Stopped>,
+        /// Whether the command did well without.
+        succeeded: bool,
+        /// What to write into the file of grants to allow it, if it should be.
+        grant: String,
+    },
+    /// A build script wants compilers to have variables that they must not get from it.
+    RefusedVariables {
+        /// Its unit.
+        unit: &'p Unit,
+        /// Their names.
+        names: Vec<String>,
     },
     /// A unit is done.
     Done {
@@ -196,6 +220,9 @@ pub struct Narrator<'p> {
     counts: HashMap<ActionId, Counts>,
     said: HashMap<ActionId, Vec<ScriptMessage>>,
     written: HashMap<ActionId, Vec<(Stream, String)>>,
+    stopped: HashMap<ActionId, Vec<Stopped>>,
+    /// Actions whose output speaks of missing permission.
+    forbidden: HashSet<ActionId>,
     shown: HashSet<String>,
     running: Vec<ActionId>,
     done: usize,
@@ -217,6 +244,8 @@ impl<'p> Narrator<'p> {
             counts: HashMap::new(),
             said: HashMap::new(),
             written: HashMap::new(),
+            stopped: HashMap::new(),
+            forbidden: HashSet::new(),
             shown: HashSet::new(),
             running: Vec::new(),
             done: 0,
@@ -231,7 +260,14 @@ impl<'p> Narrator<'p> {
                 self.started(action, why, command, sink);
             }
             Event::Early { .. } | Event::NotKept { .. } => {}
-            Event::Line { action, stream, line, replayed: _ } => self.line(action, stream, line, sink),
+            Event::NotConfined(lacking) => sink(Note::NotConfined(lacking)),
+            Event::Stopped { action, stopped } => self.stopped.entry(action).or_default().push(stopped),
+            Event::Line { action, stream, line, replayed: _ } => {
+                if is_about_permission(&line) {
+                    self.forbidden.insert(action);
+                }
+                self.line(action, stream, line, sink);
+            }
             Event::Finished { action, outcome, made, took } => {
                 self.ended(action);
                 let id = self.plan.unit_of(action);
@@ -249,6 +285,8 @@ impl<'p> Narrator<'p> {
                     sink(Note::Fresh { unit });
                 }
                 self.script_said(action, made.stdout.as_deref(), sink);
+                self.tell_refused(id, &made, fresh, sink);
+                self.tell_stopped(action, true, sink);
                 let counts = self.counts.remove(&action).unwrap_or_default();
                 sink(Note::Done { id, unit, fresh, counts, made, took });
             }
@@ -261,6 +299,7 @@ impl<'p> Narrator<'p> {
                 let counts = self.counts.remove(&action).unwrap_or_default();
                 let written = self.written.remove(&action).unwrap_or_default();
                 sink(Note::Failed { unit, failure, counts, written });
+                self.tell_stopped(action, false, sink);
             }
             Event::Tick => {}
         }
@@ -337,6 +376,56 @@ impl<'p> Narrator<'p> {
         }
     }
 
+    /// After a failure everything that was stopped may be the reason. After a success only what a user should know of:
+    /// the network, and files of the user's own.
+    fn tell_stopped(&mut self, action: ActionId, succeeded: bool, sink: &mut dyn FnMut(Note<'p>)) {
+        let mut stopped = self.stopped.remove(&action).unwrap_or_default();
+        let settings = self.plan.settings();
+        let unit = self.plan.unit(self.plan.unit_of(action));
+        let variable = |name: &str| settings.base_env.get(OsStr::new(name)).map(Path::new);
+        let (home, cargo_home) = (variable("HOME"), variable("CARGO_HOME"));
+        // A nested build tool tries for its locks, and does without where it cannot write.
+        stopped.retain(|it| !matches!(&it.deed, Deed::Write(path) if is_lock(path)));
+        if succeeded {
+            let is_below = |path: &Path, dir: Option<&Path>| dir.is_some_and(|dir| path.starts_with(dir));
+            let is_own = |path: &Path| {
+                (is_below(path, home) || is_below(path, cargo_home))
+                    && !path.starts_with(&settings.workspace_root)
+            };
+            stopped.retain(|it| match &it.deed {
+                Deed::Network => true,
+                Deed::LocalSocket => false,
+                Deed::Write(path) => is_own(path),
+            });
+        }
+        let is_likely = !succeeded
+            && self.forbidden.contains(&action)
+            && settings.sandbox.level >= SandboxLevel::DenyNet
+            && self.plan.is_confined(self.plan.unit_of(action));
+        if stopped.is_empty() && !is_likely {
+            return;
+        }
+        let grant = grant_line(unit.id(), &stopped, home, &settings.workspace_root);
+        sink(Note::Stopped { unit, stopped, succeeded, grant });
+    }
+
+    fn tell_refused(&self, id: UnitId, made: &Made, fresh: bool, sink: &mut dyn FnMut(Note<'p>)) {
+        let unit = self.plan.unit(id);
+        if unit.mode != Mode::RunScript || (fresh && !unit.is_local()) {
+            return;
+        }
+        let Ok(output) = self.plan.script_output(id, made.stdout.as_deref().unwrap_or("")) else { return };
+        let names: Vec<String> = output
+            .env
+            .iter()
+            .map(|(name, _)| name.clone())
+            .filter(|name| is_refused_variable(name))
+            .collect();
+        if !names.is_empty() {
+            sink(Note::RefusedVariables { unit, names });
+        }
+    }
+
     /// Counts a diagnostic; tells whether it has been shown before.
     fn count(&mut self, action: ActionId, diagnostic: &Diagnostic) -> bool {
         if diagnostic.is_summary() {
@@ -386,4 +475,15 @@ impl<'p> Narrator<'p> {
             running: self.running.iter().map(name).collect(),
         }
     }
+}
+
+/// Whether a file is one of those that Cargo and Wharf lock their common home with, or note its use in.
+fn is_lock(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.starts_with(".package-cache") || name.starts_with(".global-cache")
+}
+
+/// How programs say that the kernel refused them something.
+fn is_about_permission(line: &str) -> bool {
+    ["ermission denied", "os error 13", "EACCES", "AccessDenied"].iter().any(|words| line.contains(words))
 }

@@ -67,6 +67,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         artifact_dir: flags.artifact_dir,
         compile_time_deps: false,
         costs: Arc::new(BTreeMap::new()),
+        sandbox: crate::sandbox::settle(config, workspace.root())?,
     })
 }
 

@@ -18,6 +18,7 @@ use crate::env::{
 use crate::files::{dep_info_name, source_argument};
 use crate::plan::Plan;
 use crate::request::{CompileKind, IncrementalPolicy};
+use crate::sandbox::{SandboxLevel, is_refused_variable, settle_script_variables};
 use crate::script::{LinkArgFor, ScriptOutput};
 use crate::unit::{Flavor, Mode, OutputFile, Unit, UnitId};
 
@@ -88,7 +89,7 @@ impl Plan {
                 force: self.settings.incremental == IncrementalPolicy::Always,
             }
         });
-        Ok(Step {
+        let mut step = Step {
             recipe,
             inputs: self.inputs(id, done),
             command: Command { program: program.into(), args: args.list, env: variables.env, cwd },
@@ -100,11 +101,14 @@ impl Plan {
             jobserver: true,
             undeclared: self.loads_macros(id).then(|| self.undeclared(id)),
             checkout: self.checkout(id),
-        })
+            confinement: None,
+        };
+        self.confine_compiler(id, &mut step);
+        Ok(step)
     }
 
     /// Whether the compiler runs code of packages, which may read anything.
-    fn loads_macros(&self, id: UnitId) -> bool {
+    pub(crate) fn loads_macros(&self, id: UnitId) -> bool {
         self.reach[id.0].crates.iter().any(|below| self.unit(*below).target.is_proc_macro())
     }
 
@@ -113,13 +117,15 @@ impl Plan {
         let (root, target) = (&self.settings.workspace_root, &self.settings.target_dir);
         let checkout = format!("{}\n{}", root.display(), target.display());
         let [plain, placeless] = &self.environment;
-        let values = match self.is_placeless(id) {
+        let values = || match self.is_placeless(id) {
             true => *placeless.get_or_init(|| {
                 let token = |value: &OsStr| self.placeless_text(&value.to_string_lossy()).into();
                 environment_digest(&self.settings, token)
             }),
             false => *plain.get_or_init(|| environment_digest(&self.settings, OsStr::to_owned)),
         };
+        // Without a sandbox they can have been anywhere.
+        let values = (self.settings.sandbox.level > SandboxLevel::Off).then(values);
         Undeclared { checkout, values, beyond: self.readable_by_macros(id) }
     }
 
@@ -174,7 +180,7 @@ impl Plan {
         // Scripts may set some that compilers and linkers read.
         for output in scripts {
             self.script_cfgs(&output, args);
-            for (name, value) in &output.env {
+            for (name, value) in output.env.iter().filter(|(name, _)| !is_refused_variable(name)) {
                 variables.set(name, value);
             }
         }
@@ -416,6 +422,7 @@ impl Plan {
         let unit = self.unit(id);
         let hash = &self.hashes[id.0];
         let mut variables = run_variables(unit, hash, &self.layout, &self.toolchain, &self.settings);
+        settle_script_variables(&mut variables, &self.settings);
         let mut inputs = Vec::new();
         let mut program = None;
         let mut upstream = Vec::new();
@@ -449,7 +456,7 @@ impl Plan {
         self.set_library_path(id, first, done, &mut variables)?;
         let cwd = unit.package.root().to_owned();
         let recipe = self.recipe(id, &Args::default(), &variables, &cwd);
-        Ok(Step {
+        let mut step = Step {
             recipe,
             inputs,
             command: Command { program: program.into(), args: Vec::new(), env: variables.env, cwd },
@@ -461,7 +468,10 @@ impl Plan {
             jobserver: true,
             undeclared: Some(self.undeclared(id)),
             checkout: None,
-        })
+            confinement: None,
+        };
+        self.confine_run(id, &mut step);
+        Ok(step)
     }
 
     /// What a run says that it read; all of the package if it says nothing.
@@ -495,7 +505,7 @@ impl Plan {
         let variables = self.compile_variables(id, done, &mut args)?;
         let cwd = source_argument(unit, &self.settings.workspace_root).1;
         let recipe = self.recipe(id, &args, &variables, &cwd);
-        Ok(Step {
+        let mut step = Step {
             recipe,
             inputs: self.inputs(id, done),
             command: Command {
@@ -512,7 +522,10 @@ impl Plan {
             jobserver: true,
             undeclared: self.loads_macros(id).then(|| self.undeclared(id)),
             checkout: None,
-        })
+            confinement: None,
+        };
+        self.confine_compiler(id, &mut step);
+        Ok(step)
     }
 
     /// rustdoc does not tell what it read, so it is the whole package. What it wrote outside of the crate's own

@@ -21,6 +21,7 @@ pub mod plan;
 pub mod request;
 pub mod results;
 mod roots;
+pub mod sandbox;
 pub mod script;
 mod share;
 #[cfg(test)]
@@ -37,5 +38,6 @@ pub use request::{
     LibRule, NamedTargets, Names, Request, Runner, Selection, Settings, TargetFilter, TargetInfo, Toolchain,
 };
 pub use results::DoctestOptions;
+pub use sandbox::{Grant, Sandbox, SandboxLevel, is_refused_variable};
 pub use script::{LinkArgFor, ScriptContext, ScriptError, ScriptMessage, ScriptOutput};
 pub use unit::{Flavor, Mode, OutputFile, Unit, UnitDependency, UnitId};

@@ -219,6 +219,11 @@ impl Plan {
         &self.units[id.0]
     }
 
+    /// Everything that was decided outside of packages and compiler.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
     /// Where things lie.
     pub fn layout(&self) -> &Layout {
         &self.layout

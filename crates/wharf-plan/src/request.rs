@@ -9,6 +9,7 @@ use wharf_core::profile::ProfileSet;
 use wharf_core::resolution::{ActivatedFeatures, Resolution};
 use wharf_core::{Cfg, CrateType, Package, PackageId, Version};
 
+use crate::sandbox::Sandbox;
 use crate::script::ScriptOutput;
 
 /// What to build, and with what.
@@ -325,6 +326,8 @@ pub struct Settings {
     /// Only what compilers need to run is built: procedural macros and build scripts, which are run
     /// (`--compile-time-deps`, unstable).
     pub compile_time_deps: bool,
+    /// What packages may do while they are built.
+    pub sandbox: Sandbox,
     /// Recorded times of earlier runs in milliseconds, by [`Unit::cost_name`](crate::Unit::cost_name).
     pub costs: Arc<BTreeMap<String, u64>>,
 }

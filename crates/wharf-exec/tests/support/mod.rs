@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use wharf_base::digest::Digest;
 use wharf_base::process::Environment;
 use wharf_exec::{
-    Action, ActionId, Arg, Change, Command, Dest, Director, Done, Event, Graph, Incremental, Input,
-    Jobserver, LineRole, Need, Observed, Options, Outcome, Output, Place, Recipe, RunOutput, Stage, Step,
-    StepError, Store, Stream, Summary, TreeOutput, run,
+    Action, ActionId, Arg, Change, Command, Confinement, Dest, Director, Done, Event, Graph, Incremental,
+    Input, Jobserver, LineRole, Need, Observed, Options, Outcome, Output, Place, Recipe, RunOutput, Stage,
+    Step, StepError, Store, Stream, Summary, TreeOutput, TreeWatch, Undeclared, run,
 };
 
 /// One action: a script, run with `$OUT` as scratch directory, `$TREE` and `$WORLD`.
@@ -34,6 +35,8 @@ pub struct Spec {
     pub incremental: bool,
     pub always: bool,
     pub cost: u64,
+    /// Directories in the world that it may write to; it is confined if this is given.
+    pub confined: Option<Vec<&'static str>>,
 }
 
 impl Spec {
@@ -83,6 +86,21 @@ struct Scripts<'a> {
     root: &'a Path,
     target: &'a Path,
     env: Arc<BTreeMap<OsString, OsString>>,
+}
+
+impl Scripts<'_> {
+    fn confinement(&self, writes: &[&str]) -> Confinement {
+        let mut all: Vec<PathBuf> = writes.iter().map(|path| self.root.join(path)).collect();
+        all.push(self.root.join("log"));
+        Confinement {
+            network: false,
+            writes: Some(all),
+            reads: None,
+            watches: true,
+            own: Some(TreeWatch { root: self.root.join("own"), ..TreeWatch::default() }),
+            temporary: vec![("TMPDIR".into(), PathBuf::new())],
+        }
+    }
 }
 
 impl Director for Scripts<'_> {
@@ -149,8 +167,13 @@ impl Director for Scripts<'_> {
             }),
             cacheable: !spec.always,
             jobserver: true,
-            undeclared: None,
             checkout: None,
+            undeclared: spec.confined.is_some().then(|| Undeclared {
+                checkout: self.target.to_string_lossy().into_owned(),
+                values: Some(Digest::of("values")),
+                beyond: Vec::new(),
+            }),
+            confinement: spec.confined.as_ref().map(|writes| self.confinement(writes)),
         })
     }
 

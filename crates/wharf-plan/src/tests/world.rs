@@ -13,7 +13,7 @@ use wharf_exec::Arg;
 use crate::args::Args;
 use crate::checkout::MARK;
 use crate::request::*;
-use crate::{Mode, Plan, PlanError, UnitId};
+use crate::{Grant, Mode, Plan, PlanError, Sandbox, SandboxLevel, UnitId};
 
 struct Listing(BTreeSet<PathBuf>);
 
@@ -47,6 +47,8 @@ pub(crate) struct World {
     pub profile: &'static str,
     pub profiles: &'static str,
     pub root_args: Vec<String>,
+    pub grants: Vec<Grant>,
+    pub level: SandboxLevel,
 }
 
 pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -67,6 +69,8 @@ impl World {
             profile: "dev",
             profiles: "",
             root_args: Vec::new(),
+            grants: Vec::new(),
+            level: SandboxLevel::DenyNet,
         }
     }
 
@@ -194,6 +198,12 @@ impl World {
             artifact_dir: None,
             compile_time_deps: false,
             costs: Arc::default(),
+            sandbox: Sandbox {
+                level: self.level,
+                grants: self.grants.clone(),
+                readable: Vec::new(),
+                jobserver: None,
+            },
         }
     }
 }

@@ -3,6 +3,7 @@
 mod human;
 pub mod info;
 pub mod lock;
+mod sandbox;
 mod timings;
 
 use std::collections::BTreeMap;
@@ -85,6 +86,14 @@ impl<'p> Reporter<'p> {
             }
             Note::Text { unit, stream, line } => self.text(unit, stream, &line),
             Note::Script { unit, message } => self.script(unit, &message),
+            Note::NotConfined(lacking) => self.shell.note(sandbox::lacks(lacking)),
+            Note::Stopped { unit, stopped, succeeded, grant } => {
+                let text = sandbox::stopped(unit, &stopped, succeeded, &grant);
+                if succeeded { self.shell.warn(text) } else { self.shell.note(text) }
+            }
+            Note::RefusedVariables { unit, names } => {
+                self.shell.warn(sandbox::refused_variables(unit, &names));
+            }
             Note::Done { id, unit, fresh, counts, made, took: _ } => {
                 self.done(id, unit, fresh, (counts, &made))
             }

@@ -58,7 +58,11 @@ impl Timings {
                 self.ended(*action, now, false);
             }
             Event::Failed { action, .. } => self.ended(*action, now, true),
-            Event::Line { .. } | Event::NotKept { .. } | Event::Tick => {}
+            Event::Line { .. }
+            | Event::NotKept { .. }
+            | Event::NotConfined(_)
+            | Event::Stopped { .. }
+            | Event::Tick => {}
         }
     }
 

@@ -1,0 +1,158 @@
+//! A confinement made ready for one run of a command, and what was noticed of it.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetError, Scope, path_beneath_rules,
+};
+
+use super::filter::Wanted;
+use super::question::{self, Asked};
+use super::{Confinement, Deed, Stopped, lacking};
+use crate::step::TreeWatch;
+use crate::sys::{Answer, Cage, Listener, Question};
+
+/// Files that every program writes to, and which keep nothing.
+const DEVICES: [&str; 8] = [
+    "/dev/null",
+    "/dev/zero",
+    "/dev/full",
+    "/dev/random",
+    "/dev/urandom",
+    "/dev/tty",
+    "/dev/ptmx",
+    "/dev/pts",
+];
+
+/// More different things than this are not told of one command.
+const MOST_STOPPED: usize = 24;
+
+/// A confinement with its cage, while a command runs in it.
+pub(crate) struct Room {
+    pub cage: Cage,
+    /// Where files may be changed; `None` is anywhere.
+    allowed: Option<Vec<PathBuf>>,
+    /// Where nobody cares.
+    private: Vec<PathBuf>,
+    own: Option<TreeWatch>,
+    stopped: Vec<Stopped>,
+    wrote: BTreeSet<PathBuf>,
+}
+
+impl Room {
+    /// Makes everything ready. `private` are the directories that the command may fill.
+    pub(crate) fn new(confinement: &Confinement, private: &[&Path]) -> io::Result<Room> {
+        let lacking = lacking();
+        // The kernel takes rules only about what is there.
+        for missing in confinement.writes.iter().flatten().filter(|path| !path.exists()) {
+            std::fs::create_dir_all(missing).ok();
+        }
+        let allowed = confinement.writes.as_ref().filter(|_| !lacking.files).map(|writes| {
+            let devices = DEVICES.iter().map(Path::new);
+            let all = writes.iter().map(PathBuf::as_path).chain(private.iter().copied()).chain(devices);
+            all.map(Path::to_owned).collect::<Vec<PathBuf>>()
+        });
+        let reads = confinement.reads.as_ref().filter(|_| !lacking.files);
+        let wanted = Wanted { sockets: !confinement.network, writes: confinement.watches };
+        let cage = Cage {
+            ruleset: ruleset(allowed.as_deref(), reads.map(Vec::as_slice)).map_err(io::Error::other)?,
+            filter: wanted.filter().filter(|_| !lacking.network),
+        };
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        Ok(Room {
+            cage,
+            allowed: allowed.map(|allowed| allowed.iter().map(real).collect()),
+            private: private.iter().map(|path| real(&path.to_path_buf())).collect(),
+            own: confinement.own.as_ref().map(|own| TreeWatch {
+                root: real(&own.root),
+                skip: own.skip.iter().map(real).collect(),
+                ..own.clone()
+            }),
+            stopped: Vec::new(),
+            wrote: BTreeSet::new(),
+        })
+    }
+
+    /// Answers a question of the command.
+    pub(crate) fn answer(&mut self, listener: &Listener, question: &Question) -> Answer {
+        match question::read(question) {
+            Asked::Socket { local } => {
+                let deed = if local { Deed::LocalSocket } else { Deed::Network };
+                self.stop(listener, question, deed);
+                Answer::Refuse(libc::EACCES)
+            }
+            Asked::Changes(changes) => {
+                let paths: Vec<PathBuf> =
+                    changes.into_iter().filter_map(|change| change.path_of(question.pid)).collect();
+                if listener.still_asks(question) {
+                    paths.into_iter().for_each(|path| self.changes(listener, question, path));
+                }
+                // The kernel decides by what it sees itself.
+                Answer::GoOn
+            }
+            Asked::Nothing => Answer::GoOn,
+        }
+    }
+
+    fn changes(&mut self, listener: &Listener, question: &Question, path: PathBuf) {
+        if is_below_any(&path, &self.private) {
+            return;
+        }
+        if self.allowed.as_ref().is_some_and(|allowed| !is_below_any(&path, allowed)) {
+            self.stop(listener, question, Deed::Write(path));
+            return;
+        }
+        let is_own = self.own.as_ref().is_some_and(|own| {
+            path.starts_with(&own.root)
+                && !is_below_any(&path, &own.skip)
+                // What version control notes for itself is no part of a result.
+                && !path.components().any(|part| part.as_os_str() == ".git")
+        });
+        if is_own {
+            self.wrote.insert(path);
+        }
+    }
+
+    fn stop(&mut self, listener: &Listener, question: &Question, deed: Deed) {
+        if self.stopped.len() >= MOST_STOPPED || self.stopped.iter().any(|known| known.deed == deed) {
+            return;
+        }
+        let program = question::command_line(question.pid);
+        let program = if listener.still_asks(question) { program } else { String::new() };
+        self.stopped.push(Stopped { program, deed });
+    }
+
+    /// What was refused, and which files of its own the command changed.
+    pub(crate) fn leave(self) -> (Vec<Stopped>, BTreeSet<PathBuf>) {
+        (self.stopped, self.wrote)
+    }
+}
+
+fn is_below_any(path: &Path, places: &[PathBuf]) -> bool {
+    places.iter().any(|place| path.starts_with(place))
+}
+
+/// The rules for the kernel; `None` if there are none, or it knows none.
+fn ruleset(writes: Option<&[PathBuf]>, reads: Option<&[PathBuf]>) -> Result<Option<OwnedFd>, RulesetError> {
+    let (writing, reading) = (AccessFs::from_write(ABI::V3), AccessFs::from_read(ABI::V3));
+    let mut ruleset = Ruleset::default();
+    match (writes, reads) {
+        (None, None) => return Ok(None),
+        (Some(_), None) => ruleset = ruleset.handle_access(writing)?,
+        (None, Some(_)) => ruleset = ruleset.handle_access(reading)?,
+        (Some(_), Some(_)) => ruleset = ruleset.handle_access(writing | reading)?,
+    }
+    // Nor signals to others, nor sockets without a name in the file system.
+    let mut ruleset = ruleset.scope(Scope::from_all(ABI::V6))?.create()?;
+    if let Some(writes) = writes {
+        let rights = if reads.is_some() { writing | reading } else { writing };
+        ruleset = ruleset.add_rules(path_beneath_rules(writes, rights))?;
+    }
+    if let Some(reads) = reads {
+        ruleset = ruleset.add_rules(path_beneath_rules(reads, reading))?;
+    }
+    Ok(ruleset.into())
+}

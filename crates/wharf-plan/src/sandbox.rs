@@ -1,0 +1,308 @@
+//! Who may do what: the confinement of build scripts and of compilers that run code of packages.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use wharf_core::Package;
+use wharf_exec::{Confinement, Recipe, Step};
+
+use crate::env::Variables;
+use crate::plan::Plan;
+use crate::request::Settings;
+use crate::unit::{Mode, Unit, UnitId};
+
+/// What packages may do while they are built.
+#[derive(Clone, Debug)]
+pub struct Sandbox {
+    /// How far they are confined.
+    pub level: SandboxLevel,
+    /// What some are let do beside, in order of precedence.
+    pub grants: Vec<Grant>,
+    /// What everybody may read where reading is confined: the system, the toolchain, the sources of packages.
+    pub readable: Vec<PathBuf>,
+    /// A named pipe of the jobserver that this process was started under: all may write to it.
+    pub jobserver: Option<PathBuf>,
+}
+
+/// How far build scripts and procedural macros are confined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SandboxLevel {
+    /// Not at all. What they make is not shared beyond the checkout.
+    Off,
+    /// Not at all, but what they write into their package is noticed.
+    Observe,
+    /// They cannot reach the network, and write only to what is theirs.
+    DenyNet,
+    /// Nor can they read the rest of the user's files.
+    Strict,
+}
+
+/// What the user, or Wharf itself, lets a package do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Grant {
+    /// The package.
+    pub name: String,
+    /// Its version, or the beginning of it (`1.2`); `None` is any.
+    pub version: Option<String>,
+    /// Whether it may reach the network, if that is said.
+    pub network: Option<bool>,
+    /// Where it may write beside: absolute.
+    pub write: Vec<PathBuf>,
+    /// Where it may read beside: absolute.
+    pub read: Vec<PathBuf>,
+}
+
+/// Packages whose purpose is to reach something over the network.
+const NETWORK: [&str; 1] = [
+    // Checks queries against the database that `DATABASE_URL` names.
+    "sqlx-macros",
+];
+
+/// Wrappers that speak to a server of their own, and that build scripts put before C compilers.
+const SERVED_WRAPPERS: [&str; 3] = ["sccache", "cachepot", "buildcache"];
+
+/// Variables by which a program runs code or finds programs that its user did not choose.
+const LOADERS: [&str; 12] = [
+    "PATH",
+    "GCONV_PATH",
+    "LOCPATH",
+    "NLSPATH",
+    "BASH_ENV",
+    "ENV",
+    "COMPILER_PATH",
+    "GCC_EXEC_PREFIX",
+    "LIBRARY_PATH",
+    "COLLECT_GCC",
+    "RUSTC_WRAPPER",
+    "RUSTC_WORKSPACE_WRAPPER",
+];
+
+/// Whether a compiler must not get this variable from a build script: it would make the compiler load code, or run
+/// programs, of the script's choosing.
+pub fn is_refused_variable(name: &str) -> bool {
+    name.starts_with("LD_") || name.starts_with("DYLD_") || LOADERS.contains(&name)
+}
+
+impl Grant {
+    /// Whether it is about this package.
+    pub fn fits(&self, package: &Package) -> bool {
+        let Some(wanted) = &self.version else { return self.name == package.name().as_str() };
+        let version = package.id().version().to_string();
+        let begins = version
+            .strip_prefix(wanted.as_str())
+            .is_some_and(|rest| rest.is_empty() || (rest.starts_with('.') && wanted.split('.').count() < 3));
+        self.name == package.name().as_str() && begins
+    }
+}
+
+/// The grants of one step, taken together.
+#[derive(Default)]
+struct Granted {
+    network: bool,
+    write: Vec<PathBuf>,
+    read: Vec<PathBuf>,
+}
+
+impl Granted {
+    fn add(&mut self, package: &Package, sandbox: &Sandbox) {
+        let own = || sandbox.grants.iter().filter(|grant| grant.fits(package));
+        let said = own().find_map(|grant| grant.network);
+        let shipped = || NETWORK.contains(&package.name().as_str());
+        self.network |= said.unwrap_or_else(shipped);
+        for grant in own() {
+            self.write.extend(grant.write.iter().cloned());
+            self.read.extend(grant.read.iter().cloned());
+        }
+    }
+}
+
+impl Plan {
+    /// Puts a build script's run into its sandbox.
+    pub(crate) fn confine_run(&self, id: UnitId, step: &mut Step) {
+        let unit = self.unit(id);
+        let sandbox = &self.settings.sandbox;
+        let mut granted = Granted::default();
+        granted.add(&unit.package, sandbox);
+        let mut writes = Vec::new();
+        if unit.is_local() {
+            writes.push(unit.package.root().to_owned());
+            writes.push(self.settings.target_dir.clone());
+            writes.push(self.settings.build_dir.clone());
+        }
+        writes.extend(self.lent(id));
+        let temporary =
+            vec![("TMPDIR".to_owned(), PathBuf::new()), ("WHARF_HOME".to_owned(), "wharf".into())];
+        let reads = vec![unit.package.root().to_owned()];
+        let own = unit.is_local().then(|| self.whole_package(unit));
+        let confinement = Confinement {
+            network: false,
+            writes: Some(writes),
+            reads: Some(reads),
+            watches: true,
+            own,
+            temporary,
+        };
+        self.confine(step, confinement, granted);
+    }
+
+    /// Whether a unit's command is put into a sandbox, as far as there is one.
+    pub fn is_confined(&self, id: UnitId) -> bool {
+        let unit = self.unit(id);
+        let is_script = unit.mode == Mode::RunScript;
+        is_script || (self.runs_foreign_code(id) && !self.is_wrapped(unit))
+    }
+
+    /// Puts a compiler into a sandbox if code of packages decides what it does: procedural macros run in it, and build
+    /// scripts choose arguments for it and its linker. Wrappers that the user configured run outside, whatever they
+    /// wrap.
+    pub(crate) fn confine_compiler(&self, id: UnitId, step: &mut Step) {
+        let unit = self.unit(id);
+        if !self.is_confined(id) {
+            return;
+        }
+        let mut granted = Granted::default();
+        granted.add(&unit.package, &self.settings.sandbox);
+        let below = self.reach[id.0].crates.iter().map(|below| self.unit(*below));
+        let mut reads = vec![unit.package.root().to_owned()];
+        for below in below {
+            if below.target.is_proc_macro() {
+                granted.add(&below.package, &self.settings.sandbox);
+            }
+            if below.is_local() {
+                reads.push(below.package.root().to_owned());
+            }
+        }
+        let mut writes: Vec<PathBuf> = step.incremental.iter().map(|form| form.dir.clone()).collect();
+        if unit.mode == Mode::Doc {
+            writes.push(self.layout.doc(&unit.kind));
+        }
+        // Who names files for the compiler to write to is answered for by the user.
+        let names_files = |args: &[String]| args.iter().any(|arg| arg.starts_with("--emit") || arg == "-o");
+        let is_free = names_files(&unit.root_args) || names_files(&unit.rustflags);
+        let confinement = Confinement {
+            network: false,
+            writes: (!is_free).then_some(writes),
+            reads: Some(reads),
+            watches: false,
+            own: None,
+            temporary: vec![("TMPDIR".to_owned(), PathBuf::new())],
+        };
+        self.confine(step, confinement, granted);
+    }
+
+    fn confine(&self, step: &mut Step, mut confinement: Confinement, granted: Granted) {
+        let sandbox = &self.settings.sandbox;
+        note(&mut step.recipe, sandbox.level, &granted, &self.settings);
+        if granted.network
+            && let Some(undeclared) = &mut step.undeclared
+        {
+            // What came over the network is not known.
+            undeclared.values = None;
+        }
+        match sandbox.level {
+            SandboxLevel::Off => return,
+            SandboxLevel::Observe => {
+                confinement.network = true;
+                confinement.writes = None;
+                confinement.reads = None;
+            }
+            SandboxLevel::DenyNet => confinement.reads = None,
+            SandboxLevel::Strict => {}
+        }
+        confinement.network |= granted.network;
+        if let Some(writes) = &mut confinement.writes {
+            writes.extend(granted.write);
+            writes.extend(sandbox.jobserver.clone());
+        }
+        if let Some(reads) = &mut confinement.reads {
+            let settings = &self.settings;
+            reads.extend(granted.read);
+            reads.extend(sandbox.readable.iter().cloned());
+            reads.extend([settings.target_dir.clone(), settings.build_dir.clone()]);
+            reads.extend([settings.workspace_root.clone(), settings.wharf_home.join("out")]);
+            reads.push(self.toolchain.sysroot.clone());
+        }
+        step.confinement = Some(confinement);
+    }
+
+    /// Directories that others lend to the build scripts that use them. `scratch` does: it tells the path of its own
+    /// `OUT_DIR`, and `cxx-build` lays headers there.
+    fn lent(&self, run: UnitId) -> Vec<PathBuf> {
+        let scripts = self.unit(run).dependencies.iter().map(|edge| edge.unit);
+        let crates = scripts.flat_map(|script| &self.reach[script.0].crates);
+        let lenders = crates.filter(|below| self.unit(**below).package.name().as_str() == "scratch");
+        lenders.filter_map(|lender| self.out_dir(*lender)).collect()
+    }
+
+    fn runs_foreign_code(&self, id: UnitId) -> bool {
+        let links_for_scripts = self.unit(id).needs_objects() && !self.reach[id.0].to_link.is_empty();
+        self.loads_macros(id) || links_for_scripts || !self.script_runs(id).is_empty()
+    }
+
+    /// Whether something stands before the compiler that is none.
+    fn is_wrapped(&self, unit: &Unit) -> bool {
+        let is_compiler = |program: &Path| {
+            program.file_stem().is_some_and(|stem| ["rustc", "clippy-driver"].iter().any(|it| stem == *it))
+        };
+        let toolchain = &self.toolchain;
+        let workspace = toolchain.workspace_wrapper.as_ref().filter(|_| unit.is_member);
+        let primary = self.settings.primary_rustc.as_ref().filter(|_| unit.is_primary);
+        let mut wrappers = toolchain.wrapper.iter().chain(workspace).chain(primary);
+        if unit.mode == Mode::Doc {
+            return !toolchain.rustdoc.starts_with(&toolchain.sysroot);
+        }
+        // What was configured as the compiler and does not belong to one is a wrapper by another name.
+        !toolchain.rustc.starts_with(&toolchain.sysroot) || wrappers.any(|program| !is_compiler(program))
+    }
+}
+
+/// What cannot work in a sandbox is taken from a build script's environment.
+pub(crate) fn settle_script_variables(variables: &mut Variables, settings: &Arc<Settings>) {
+    if settings.sandbox.level < SandboxLevel::DenyNet {
+        return;
+    }
+    let stem = |value: &String| Path::new(value).file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let wrapper = variables.key.get("RUSTC_WRAPPER").and_then(stem);
+    if wrapper.is_some_and(|wrapper| SERVED_WRAPPERS.contains(&wrapper.as_str())) {
+        variables.remove("RUSTC_WRAPPER");
+    }
+    // A C compiler's cache in the user's home is not to be written to by packages; ours serves instead.
+    if !settings.base_env.contains_key(std::ffi::OsStr::new("CCACHE_DISABLE")) {
+        variables.set_unkeyed("CCACHE_DISABLE", "1");
+    }
+}
+
+/// The sandbox decides what a script finds: it belongs to the key.
+fn note(recipe: &mut Recipe, level: SandboxLevel, granted: &Granted, settings: &Settings) {
+    let level = match level {
+        SandboxLevel::Off => "off",
+        SandboxLevel::Observe => "observe",
+        SandboxLevel::DenyNet => "deny-net",
+        SandboxLevel::Strict => "strict",
+    };
+    recipe.push("sandbox", level);
+    if granted.network {
+        recipe.push("sandbox lets", "network");
+    }
+    for (what, paths) in [("write to", &granted.write), ("read", &granted.read)] {
+        for path in paths {
+            let path = path.strip_prefix(&settings.workspace_root).unwrap_or(path);
+            recipe.push("sandbox lets", format!("{what} {}", path.to_string_lossy()));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loaders_are_refused() {
+        for name in ["LD_PRELOAD", "LD_LIBRARY_PATH", "DYLD_INSERT_LIBRARIES", "PATH", "GCC_EXEC_PREFIX"] {
+            assert!(is_refused_variable(name), "{name}");
+        }
+        for name in ["LDFLAGS", "MY_PATH", "OUT_FILE", "LD"] {
+            assert!(!is_refused_variable(name), "{name}");
+        }
+    }
+}
