@@ -436,8 +436,16 @@ impl<'a> Catalog<'a> {
                 }
                 && !patches.iter().any(|patch| self.id(*patch).version() == version)
         };
-        let mut found: Vec<PackageIx> =
-            self.name_facts[name.0 as usize].packages.iter().copied().filter(fits).collect();
+        let packages = &self.name_facts[name.0 as usize].packages;
+        let is_at_hand = |package: &PackageIx| self.index.is_at_hand(self.id(*package));
+        let takes_all = !packages
+            .iter()
+            .any(|package| requirement.matches(self.id(*package).version()) && is_at_hand(package));
+        let mut found: Vec<PackageIx> = packages
+            .iter()
+            .copied()
+            .filter(|package| fits(package) && (takes_all || is_at_hand(package)))
+            .collect();
         if !patches.is_empty() {
             found.extend(patches);
             self.sort(&mut found);

@@ -44,6 +44,13 @@ pub trait Index {
         false
     }
 
+    /// Whether a version can be had without a network, where there is none. Of the versions that meet a requirement,
+    /// those at hand are taken alone; where none is, all are offered: it may turn out that none is needed.
+    fn is_at_hand(&self, package: &PackageId) -> bool {
+        let _ = package;
+        true
+    }
+
     /// Names in `source` that resemble `name`, nearest first, for messages.
     fn similar_names(&self, source: &SourceId, name: &PackageName) -> Vec<PackageName> {
         let _ = (source, name);

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use wharf_core::summary::SharedSummary;
-use wharf_core::{PackageName, SourceId, Summary, Version};
+use wharf_core::{PackageId, PackageName, SourceId, Version};
 use wharf_resolve::{Index, IndexError};
 use wharf_sources::{Freshness, Sources};
 
@@ -22,11 +22,13 @@ pub(super) struct WorkspaceIndex<'a> {
     sources: &'a Sources,
     overrides: Option<&'a PathOverrides>,
     answers: RefCell<Answers>,
+    /// Whether the archive of a version is on disk.
+    at_hand: RefCell<HashMap<PackageId, bool>>,
 }
 
 impl<'a> WorkspaceIndex<'a> {
     pub(super) fn new(workspace: &'a Workspace, sources: &'a Sources) -> Self {
-        Self { workspace, sources, overrides: None, answers: RefCell::default() }
+        Self { workspace, sources, overrides: None, answers: RefCell::default(), at_hand: RefCell::default() }
     }
 
     /// The same, with packages that have the dependencies of others.
@@ -40,24 +42,6 @@ impl<'a> WorkspaceIndex<'a> {
 
     fn seen(&self, summary: &SharedSummary) -> SharedSummary {
         self.overrides.map_or_else(|| summary.clone(), |overrides| overrides.seen(summary))
-    }
-
-    /// Without a network, versions that are on disk are preferred to all others: those are treated as yanked, which
-    /// a lockfile may still hold. Where none is on disk, all are offered: it may turn out that none is needed.
-    fn at_hand(&self, found: Arc<[SharedSummary]>) -> Arc<[SharedSummary]> {
-        if !self.sources.is_offline() {
-            return found;
-        }
-        let is_here: Vec<bool> =
-            found.iter().map(|summary| self.sources.is_downloaded(&summary.id)).collect();
-        if !is_here.contains(&true) || !is_here.contains(&false) {
-            return found;
-        }
-        let marked = found.iter().zip(is_here).map(|(summary, is_here)| match is_here {
-            true => summary.clone(),
-            false => Arc::new(Summary { yanked: true, ..(**summary).clone() }),
-        });
-        marked.collect()
     }
 
     fn local(&self, source: &SourceId, name: &PackageName) -> Result<Arc<[SharedSummary]>, IndexError> {
@@ -84,7 +68,7 @@ impl Index for WorkspaceIndex<'_> {
             let freshness =
                 if source.git_object().is_some() { Freshness::Cached } else { Freshness::Current };
             let found = self.sources.summaries(source, name, freshness);
-            self.at_hand(found.map_err(|error| IndexError(Box::new(error)))?)
+            found.map_err(|error| IndexError(Box::new(error)))?
         };
         let answer: Arc<[SharedSummary]> = match self.overrides {
             Some(_) => answer.iter().map(|summary| self.seen(summary)).collect(),
@@ -92,6 +76,14 @@ impl Index for WorkspaceIndex<'_> {
         };
         self.answers.borrow_mut().insert(key, answer.clone());
         Ok(answer)
+    }
+
+    fn is_at_hand(&self, package: &PackageId) -> bool {
+        if !self.sources.is_offline() || package.source().is_path() {
+            return true;
+        }
+        let mut known = self.at_hand.borrow_mut();
+        *known.entry(package.clone()).or_insert_with(|| self.sources.is_downloaded(package))
     }
 
     fn exact(

@@ -341,3 +341,16 @@ fn a_trap_beside_a_way_out() {
     assert!(resolution.get(&id("way 1.0.0")).is_some());
     assert!(resolution.get(&id("noise39 1.0.9")).is_some());
 }
+
+#[test]
+fn without_a_network_each_requirement_takes_what_is_at_hand_or_else_anything() {
+    let world = || {
+        World::new()
+            .plain(&["a 1.0.0", "a 1.1.0", "a 1.2.0", "a 2.0.0", "a 2.1.0"])
+            .add("b 1.0.0", &["a ^2"], &[])
+            .root("app 1.0.0", &["a ^1", "b *"], &[])
+    };
+    check(&world(), "a 1.2.0, a 2.1.0, b 1.0.0");
+    check(&world().offline(&["a 1.1.0"]), "a 1.1.0, a 2.1.0, b 1.0.0");
+    check(&world().offline(&["a 1.1.0", "a 2.0.0"]), "a 1.1.0, a 2.0.0, b 1.0.0");
+}

@@ -115,6 +115,8 @@ pub struct World {
     packages: Vec<SharedSummary>,
     roots: Vec<Root>,
     pub gathers: bool,
+    /// Without a network: what is on disk.
+    pub at_hand: Option<Vec<PackageId>>,
     pub announced: RefCell<Vec<Vec<String>>>,
 }
 
@@ -137,6 +139,12 @@ impl World {
     /// Changes the package that was added last.
     pub fn but(mut self, change: impl FnOnce(&mut Summary)) -> Self {
         change(Arc::make_mut(self.packages.last_mut().unwrap()));
+        self
+    }
+
+    /// Takes the network away; only these are on disk.
+    pub fn offline(mut self, at_hand: &[&str]) -> Self {
+        self.at_hand = Some(at_hand.iter().map(|text| id(text)).collect());
         self
     }
 
@@ -190,6 +198,10 @@ impl Index for World {
         let fits =
             |summary: &&SharedSummary| summary.id.name() == name && summary.id.source().same_place(source);
         Ok(self.packages.iter().filter(fits).cloned().collect())
+    }
+
+    fn is_at_hand(&self, package: &PackageId) -> bool {
+        self.at_hand.as_ref().is_none_or(|at_hand| at_hand.contains(package))
     }
 
     fn prefetch(&self, wanted: &[(SourceId, PackageName)]) {
