@@ -334,8 +334,11 @@ impl Comparison<'_> {
         {
             return Ok((refused, None));
         }
-        let all: Arc<[SharedSummary]> = self.sources.summaries(&source, id.name(), moved.freshness)?;
-        Ok((refused, newer(id.version(), &all, required, direct.contains(id))))
+        let (version, is_direct) = (id.version(), direct.contains(id));
+        let caret = VersionReq { comparators: vec![caret(version)] };
+        let of_interest = |other: &Version| other > version && (is_direct || caret.matches(other));
+        let others = self.sources.matching(&source, id.name(), moved.freshness, &of_interest)?;
+        Ok((refused, newer(version, &others, required, is_direct)))
     }
 }
 

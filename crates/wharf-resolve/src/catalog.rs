@@ -75,6 +75,8 @@ pub(crate) struct DependencyFacts {
 struct NameFacts {
     source: SourceId,
     name: PackageName,
+    /// Whether the index was asked for it.
+    asked: bool,
     /// Whether all versions are known, and sorted.
     complete: bool,
     packages: Vec<PackageIx>,
@@ -207,6 +209,7 @@ impl<'a> Catalog<'a> {
         self.name_facts.push(NameFacts {
             source: source.clone(),
             name: name.clone(),
+            asked: false,
             complete: false,
             packages: Vec::new(),
             slots: Vec::new(),
@@ -311,6 +314,23 @@ impl<'a> Catalog<'a> {
         Ok(())
     }
 
+    /// Makes the versions of a name known that meet a requirement.
+    fn load_matching(&mut self, name: NameIx, requirement: &Requirement) -> Result<(), Conflict> {
+        let facts = &self.name_facts[name.0 as usize];
+        if facts.complete {
+            return Ok(());
+        }
+        let summaries = self
+            .index
+            .matching(&facts.source, &facts.name, &|version| requirement.matches(version))
+            .map_err(|error| self.index_failed(name, error))?;
+        self.name_facts[name.0 as usize].asked = true;
+        for summary in &summaries {
+            self.intern(name, summary);
+        }
+        Ok(())
+    }
+
     /// Every version of the dependency's package in its source, for messages.
     pub fn versions(&mut self, dependency: DependencyIx) -> Result<Vec<PackageIx>, Conflict> {
         let name = self.dependency(dependency).name;
@@ -340,9 +360,10 @@ impl<'a> Catalog<'a> {
         targets.find(|(url, _)| url == source.canonical_url()).map_or(&[], |(_, patches)| patches)
     }
 
-    /// Whether all versions of the dependency's package are known.
+    /// Whether what the index says of the dependency's package is at hand.
     pub fn is_known(&self, dependency: DependencyIx) -> bool {
-        self.name_facts[self.dependency(dependency).name.0 as usize].complete
+        let facts = &self.name_facts[self.dependency(dependency).name.0 as usize];
+        facts.asked || facts.complete
     }
 
     /// Numbers a dependency of a package, with the lock that holds it.
@@ -419,7 +440,7 @@ impl<'a> Catalog<'a> {
                 return Ok(vec![found]);
             }
         }
-        self.load(name)?;
+        self.load_matching(name, requirement)?;
         let precise = self.problem.precise.iter().find(|precise| {
             precise.name == package_name
                 && precise.source.same_place(&source)
@@ -446,10 +467,8 @@ impl<'a> Catalog<'a> {
             .copied()
             .filter(|package| fits(package) && (takes_all || is_at_hand(package)))
             .collect();
-        if !patches.is_empty() {
-            found.extend(patches);
-            self.sort(&mut found);
-        }
+        found.extend(patches);
+        self.sort(&mut found);
         Ok(found)
     }
 

@@ -16,6 +16,18 @@ pub trait Index {
     /// answer name the object.
     fn summaries(&self, source: &SourceId, name: &PackageName) -> Result<Arc<[SharedSummary]>, IndexError>;
 
+    /// The versions that `takes` accepts, of those that [`Index::summaries`] gives. Most of an index is never asked
+    /// for, and need not be read.
+    fn matching(
+        &self,
+        source: &SourceId,
+        name: &PackageName,
+        takes: &dyn Fn(&Version) -> bool,
+    ) -> Result<Vec<SharedSummary>, IndexError> {
+        let all = self.summaries(source, name)?;
+        Ok(all.iter().filter(|summary| takes(summary.id.version())).cloned().collect())
+    }
+
     /// The one version of `name` that a lockfile holds, so that a locked graph needs no whole entries.
     /// Build metadata counts. `None` when it does not exist.
     fn exact(

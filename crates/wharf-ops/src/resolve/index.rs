@@ -78,6 +78,21 @@ impl Index for WorkspaceIndex<'_> {
         Ok(answer)
     }
 
+    fn matching(
+        &self,
+        source: &SourceId,
+        name: &PackageName,
+        takes: &dyn Fn(&Version) -> bool,
+    ) -> Result<Vec<SharedSummary>, IndexError> {
+        let is_registry = source.is_registry() && self.overrides.is_none();
+        if !is_registry || self.answers.borrow().contains_key(&(source.clone(), name.clone())) {
+            let all = self.summaries(source, name)?;
+            return Ok(all.iter().filter(|summary| takes(summary.id.version())).cloned().collect());
+        }
+        let found = self.sources.matching(source, name, Freshness::Current, takes);
+        found.map_err(|error| IndexError(Box::new(error)))
+    }
+
     fn is_at_hand(&self, package: &PackageId) -> bool {
         if !self.sources.is_offline() || package.source().is_path() {
             return true;
