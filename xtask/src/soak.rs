@@ -20,15 +20,16 @@ Usage: cargo xtask soak [WHAT]… [--wharf BINARY]
 Default: all packages, popular and self.
 ";
 
-/// What is built, by name and version.
-const PACKAGES: [(&str, &str); 6] = [
-    ("ripgrep", "15.1.0"),
-    ("fd-find", "10.3.0"),
-    ("hyperfine", "1.19.0"),
-    ("tokei", "12.1.2"),
+/// What is built, by name and version, and with which arguments.
+const PACKAGES: [(&str, &str, &[&str]); 6] = [
+    ("ripgrep", "15.1.0", &[]),
+    ("fd-find", "10.3.0", &[]),
+    ("hyperfine", "1.19.0", &[]),
+    ("tokei", "12.1.2", &[]),
     // Bundled C.
-    ("libsqlite3-sys", "0.35.0"),
-    ("zstd-sys", "2.0.16+zstd.1.5.7"),
+    ("libsqlite3-sys", "0.35.0", &["--features", "bundled"]),
+    // Its default features want libclang.
+    ("zstd-sys", "2.0.16+zstd.1.5.7", &["--no-default-features", "--features", "legacy,zdict_builder"]),
 ];
 
 /// Everything, or what is named.
@@ -39,7 +40,7 @@ pub fn run(words: &[String]) -> Outcome {
         binary = Some(PathBuf::from(words.get(at + 1).ok_or("`--wharf` needs a value")?));
         wanted.drain(at..at + 2);
     }
-    let names = PACKAGES.map(|(name, _)| name);
+    let names = PACKAGES.map(|(name, ..)| name);
     let known = |word: &String| names.contains(&&**word) || ["popular", "self"].contains(&&**word);
     let is_repository = wanted.first().is_some_and(|word| word == "repository");
     if !is_repository && !wanted.iter().all(known) {
@@ -57,13 +58,13 @@ pub fn run(words: &[String]) -> Outcome {
 
 fn packages(wharf: &Path, wanted: &[String]) -> Outcome {
     let mut failures = Vec::new();
-    for (name, version) in PACKAGES {
+    for (name, version, arguments) in PACKAGES {
         if !wanted.is_empty() && !wanted.iter().any(|word| word == name) {
             continue;
         }
         let directory = tool::scratch().join("soak").join(name);
         tool::source_of(name, version, &directory)?;
-        match compare(wharf, name, &directory) {
+        match compare(wharf, arguments, &directory) {
             Ok(passed) => println!("ok    {name} {version}: {passed} tests pass under both"),
             Err(reason) => {
                 println!("FAIL  {name} {version}: {reason}");
@@ -157,8 +158,7 @@ fn repository(wharf: &Path, words: &[String]) -> Outcome {
 }
 
 /// How many tests pass under both tools, or what differs.
-fn compare(wharf: &Path, name: &str, directory: &Path) -> Outcome<usize> {
-    let arguments: &[&str] = if name == "libsqlite3-sys" { &["--features", "bundled"] } else { &[] };
+fn compare(wharf: &Path, arguments: &[&str], directory: &Path) -> Outcome<usize> {
     let run = |tool: PathBuf, target: &str, verb: &str| -> Outcome<Output> {
         let mut command = tool::command(&tool);
         let target = directory.join(target);
