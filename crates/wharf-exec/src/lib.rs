@@ -12,6 +12,7 @@ mod generation;
 mod graph;
 mod look;
 mod lookup;
+mod mirror;
 mod options;
 mod pool;
 mod record;
@@ -37,7 +38,8 @@ pub use options::{Jobserver, Options};
 pub use sandbox::{Confinement, Deed, Lacking, Stopped};
 pub use step::{
     Arg, Checkout, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput,
-    Observed, Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeOutput, TreeWatch, Undeclared,
+    Observed, Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeCopy, TreeOutput, TreeWatch,
+    Undeclared,
 };
 pub use store::Store;
 pub use sys::new_session;

@@ -11,6 +11,7 @@ use wharf_base::lock::{self, Lock, Mode};
 use crate::event::{Change, Failure, Outcome};
 use crate::generation;
 use crate::graph::{ActionId, Stage};
+use crate::mirror;
 use crate::record::{self, Record};
 use crate::shop::{Shop, Ware};
 use crate::step::{Dest, KeptLine, Made, MadeOutput, Output, Step, TreeOutput};
@@ -101,7 +102,8 @@ pub(crate) fn find(
                     shop.store.insert(&local, &entry)?;
                 }
             }
-            let made = Arc::new(made(step, entry));
+            let tree_copy = second_place(shop, step, &entry)?;
+            let made = Arc::new(Made { tree_copy, ..made(step, entry) });
             shop.slots[action.0].whole.set(Arc::clone(&made)).ok();
             return Ok(Some((outcome, made)));
         }
@@ -244,6 +246,14 @@ pub(crate) fn lock_tree(path: &Path) -> fs::Result<(Lock, bool)> {
     Ok((lock, waited))
 }
 
+fn second_place(shop: &Shop<'_>, step: &Step, entry: &Entry) -> fs::Result<Option<PathBuf>> {
+    let (Some(copy), Some((manifest, _))) = (&step.tree_copy, &entry.tree) else { return Ok(None) };
+    match step.tree.as_ref().and_then(|tree| generation::path_of(tree, entry.generation)) {
+        Some(source) => mirror::fill(copy, manifest, &source, &shop.signatures),
+        None => Ok(None),
+    }
+}
+
 fn made(step: &Step, entry: Entry) -> Made {
     let mut outputs = BTreeMap::new();
     for output in &step.outputs {
@@ -256,6 +266,7 @@ fn made(step: &Step, entry: Entry) -> Made {
         outputs,
         tree: entry.tree.as_ref().map(|(manifest, _)| manifest.digest()),
         tree_path: step.tree.as_ref().and_then(|tree| generation::path_of(tree, entry.generation)),
+        tree_copy: None,
         stdout: entry.stdout.map(Arc::from),
         lines: shown(step, entry.lines),
         took: entry.took,

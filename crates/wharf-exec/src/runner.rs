@@ -17,6 +17,7 @@ use crate::generation;
 use crate::graph::{ActionId, Stage};
 use crate::look::{self, PlainPath, Sight};
 use crate::lookup::{self, Pending, made_output};
+use crate::mirror;
 use crate::record::Record;
 use crate::sandbox::{Deed, Stopped};
 use crate::scan::{self, Scan};
@@ -234,6 +235,7 @@ impl Runner<'_> {
             outputs,
             tree: None,
             tree_path: None,
+            tree_copy: None,
             stdout: None,
             lines: Arc::from([]),
             took: Duration::ZERO,
@@ -296,7 +298,11 @@ impl Runner<'_> {
             sight.held = scan.held().into_iter().map(PlainPath).collect();
         }
         self.keep(sight, &product, blobs)?;
-        let made = Arc::new(product.made(step));
+        let tree_copy = match (&step.tree_copy, &product.tree) {
+            (Some(copy), Some((manifest, path))) => mirror::fill(copy, manifest, path, &shop.signatures)?,
+            _ => None,
+        };
+        let made = Arc::new(Made { tree_copy, ..product.made(step) });
         shop.slots[self.action.0].whole.set(Arc::clone(&made)).ok();
         Ok((Outcome::Ran, made))
     }
@@ -456,6 +462,7 @@ impl Product {
             outputs,
             tree: tree.map(|tree| tree.digest()),
             tree_path,
+            tree_copy: None,
             stdout: stdout.map(Arc::from),
             lines: lookup::shown(step, lines),
             took,

@@ -75,6 +75,8 @@ pub struct Step {
     pub outputs: Vec<Output>,
     /// A directory that the command fills in place.
     pub tree: Option<TreeOutput>,
+    /// Where the content of that directory is laid down a second time.
+    pub tree_copy: Option<TreeCopy>,
     /// Whether the whole standard output is a result, told in [`Made::stdout`].
     pub capture_stdout: bool,
     /// The other form of the command, for sources that are being edited here.
@@ -290,6 +292,16 @@ pub enum TreeOutput {
     },
 }
 
+/// A second place for what is in a directory: `<root>/<content>/<below>`, so that commands in other checkouts can be
+/// told the same path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TreeCopy {
+    /// What the places of all contents have in common.
+    pub root: PathBuf,
+    /// The rest of the path, whose shape commands may know.
+    pub below: PathBuf,
+}
+
 /// The form of a command that keeps state between runs. It is an entry of its own: the results differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Incremental {
@@ -376,6 +388,8 @@ pub struct Made {
     pub tree: Option<Digest>,
     /// Where the tree output is.
     pub tree_path: Option<PathBuf>,
+    /// Where its second place is. `None` if it has none: it is empty, or too large.
+    pub tree_copy: Option<PathBuf>,
     /// The captured standard output.
     pub stdout: Option<Arc<str>>,
     /// The lines of role [`LineRole::Keep`].

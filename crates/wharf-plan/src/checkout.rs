@@ -126,7 +126,8 @@ impl Plan {
         if real != root {
             remap(real, Path::new(MARK));
         }
-        let mut named: Vec<PathBuf> = vec![settings.target_dir.clone(), settings.build_dir.clone()];
+        let mut named: Vec<PathBuf> =
+            vec![settings.target_dir.clone(), settings.build_dir.clone(), settings.wharf_home.clone()];
         let below =
             self.unit(id).package.root().strip_prefix(root).ok().and_then(|below| below.iter().next());
         match below {
@@ -137,6 +138,13 @@ impl Plan {
         for path in named.iter().filter(|path| path.starts_with(root) && *path != root) {
             remap(path, path);
         }
+    }
+
+    /// Whether the value of `OUT_DIR` is the place that all checkouts have in common. Only for libraries, which most
+    /// that is compiled depends on: tests and programs may look for other files from there, or write to it.
+    pub(crate) fn reads_copies(&self, id: UnitId) -> bool {
+        let unit = self.unit(id);
+        self.is_placeless(id) && unit.target.is_lib() && !unit.mode.is_any_test()
     }
 
     /// A path as entries keep it: relative to where the compiler starts, if it lies in the workspace.

@@ -95,6 +95,7 @@ impl Plan {
             command: Command { program: program.into(), args: args.list, env: variables.env, cwd },
             outputs: self.step_outputs(id),
             tree: None,
+            tree_copy: None,
             capture_stdout: false,
             incremental,
             cacheable: true,
@@ -163,7 +164,7 @@ impl Plan {
             .into_iter()
             .map(|run| self.script_of(run, done))
             .collect::<Result<_, _>>()?;
-        for (name, out_dir) in self.out_dir_variables(id) {
+        for (name, out_dir) in self.out_dir_variables(id, self.reads_copies(id)) {
             variables.set(&name, out_dir);
         }
         program_variables(&mut variables, unit, &self.layout, &self.toolchain);
@@ -372,12 +373,12 @@ impl Plan {
         let info = DepInfo::parse(&text).map_err(StepError::new)?;
         let root = unit.package.root();
         let is_immutable = self.is_immutable(unit);
-        let out_dir = self.out_dir(id);
+        let out_dirs: Vec<_> = self.out_dir(id).into_iter().chain(self.out_dir_copy(id)).collect();
         let mut observed = Observed::default();
         for file in &info.files {
             let path = step.command.cwd.join(file);
-            let is_known = (is_immutable && path.starts_with(root))
-                || out_dir.as_ref().is_some_and(|dir| path.starts_with(dir));
+            let is_known =
+                (is_immutable && path.starts_with(root)) || out_dirs.iter().any(|dir| path.starts_with(dir));
             if !is_known {
                 // What the code names by its whole path stays that: it is the same file in another checkout.
                 observed.paths.push(if file.is_relative() { self.placeless_path(id, path) } else { path });
@@ -462,6 +463,7 @@ impl Plan {
             command: Command { program: program.into(), args: Vec::new(), env: variables.env, cwd },
             outputs: Vec::new(),
             tree: Some(self.layout.out_dir(unit, hash)),
+            tree_copy: self.layout.out_dir_copy(unit, hash),
             capture_stdout: true,
             incremental: None,
             cacheable: true,
@@ -516,6 +518,7 @@ impl Plan {
             },
             outputs: Vec::new(),
             tree: Some(TreeOutput::At(self.layout.doc(&unit.kind).join(unit.target.crate_name()))),
+            tree_copy: None,
             capture_stdout: false,
             incremental: None,
             cacheable: true,

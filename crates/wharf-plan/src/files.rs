@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use wharf_core::{CrateType, PackageId};
-use wharf_exec::TreeOutput;
+use wharf_exec::{TreeCopy, TreeOutput};
 
 use crate::error::PlanError;
 use crate::hash::UnitHash;
@@ -98,15 +98,24 @@ impl Layout {
     /// makes has a directory of its own; path packages, whose sources are edited, keep theirs in `target/`. The
     /// ancestors look the same either way, since some scripts walk up from it.
     pub(crate) fn out_dir(&self, unit: &Unit, hash: &UnitHash) -> TreeOutput {
-        let name = directory_name(unit.id(), hash);
         if unit.is_local() {
+            let name = directory_name(unit.id(), hash);
             return TreeOutput::At(self.build(&unit.kind).join(name).join("out"));
         }
-        TreeOutput::Chosen {
-            root: self.wharf_home.join("out").join(&name),
-            below: Path::new(&self.dir_name).join("build").join(name).join("out"),
-            variable: "OUT_DIR".into(),
-        }
+        let (root, below) = self.shared_out_dir(unit, hash);
+        TreeOutput::Chosen { root, below, variable: "OUT_DIR".into() }
+    }
+
+    /// Where libraries of a path package find what its script wrote, in every checkout by the same path.
+    pub(crate) fn out_dir_copy(&self, unit: &Unit, hash: &UnitHash) -> Option<TreeCopy> {
+        let (root, below) = self.shared_out_dir(unit, hash);
+        unit.is_local().then_some(TreeCopy { root, below })
+    }
+
+    fn shared_out_dir(&self, unit: &Unit, hash: &UnitHash) -> (PathBuf, PathBuf) {
+        let name = directory_name(unit.id(), hash);
+        let root = self.wharf_home.join("out").join(&name);
+        (root, Path::new(&self.dir_name).join("build").join(name).join("out"))
     }
 
     /// Where the compiler's output of a unit ends up.

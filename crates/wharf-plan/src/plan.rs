@@ -49,6 +49,8 @@ pub struct Plan {
     pub(crate) scripts: Vec<OnceLock<Arc<ScriptOutput>>>,
     /// Where each build script's `OUT_DIR` is, once it is known: for immutable packages it is chosen by what is made.
     pub(crate) out_dirs: Vec<OnceLock<PathBuf>>,
+    /// Where else what it wrote lies, once it is known, for packages of which `OUT_DIR` is in `target/`.
+    pub(crate) out_dir_copies: Vec<OnceLock<PathBuf>>,
     /// Which units are compiled to the same bytes in every checkout, once it was asked.
     pub(crate) placeless: Vec<OnceLock<bool>>,
     /// The digest of the user's environment: as it is, and with tokens for this checkout's directories.
@@ -98,6 +100,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         environment: [OnceLock::new(), OnceLock::new()],
         placeless: units.iter().map(|_| OnceLock::new()).collect(),
         out_dirs: units.iter().map(|_| OnceLock::new()).collect(),
+        out_dir_copies: units.iter().map(|_| OnceLock::new()).collect(),
         scripts: units.iter().map(|_| OnceLock::new()).collect(),
         outputs: files,
         graph: Graph::default(),
@@ -288,15 +291,16 @@ impl Plan {
 
     /// The variables by which a unit finds what its package's build scripts wrote. With several scripts, `OUT_DIR`
     /// is the first one's, and each has a variable with its file name.
-    pub(crate) fn out_dir_variables(&self, id: UnitId) -> Vec<(String, PathBuf)> {
+    pub(crate) fn out_dir_variables(&self, id: UnitId, copies: bool) -> Vec<(String, PathBuf)> {
         let mut variables = Vec::new();
         let runs = self.script_runs(id);
-        variables.extend(self.out_dir(id).map(|dir| ("OUT_DIR".to_owned(), dir)));
+        let dir = |run| self.out_dir_copy(run).filter(|_| copies).or_else(|| self.out_dir(run));
+        variables.extend(dir(id).map(|dir| ("OUT_DIR".to_owned(), dir)));
         if runs.len() > 1 {
             for run in runs {
                 let name = &self.unit(run).target.name;
                 let stem = name.strip_prefix("build-script-").unwrap_or(name);
-                variables.extend(self.out_dir(run).map(|dir| (format!("{stem}_OUT_DIR"), dir)));
+                variables.extend(dir(run).map(|dir| (format!("{stem}_OUT_DIR"), dir)));
             }
         }
         variables
@@ -309,6 +313,11 @@ impl Plan {
             TreeOutput::At(path) => Some(path),
             TreeOutput::Chosen { .. } => self.out_dirs[run.0].get().cloned(),
         }
+    }
+
+    /// Where what the script wrote lies in every checkout.
+    pub(crate) fn out_dir_copy(&self, id: UnitId) -> Option<PathBuf> {
+        self.script_run(id).and_then(|run| self.out_dir_copies[run.0].get().cloned())
     }
 
     /// What stands in for a build script, if configuration says so.
@@ -353,6 +362,9 @@ impl Plan {
             return Ok(Arc::clone(self.scripts[run.0].get_or_init(|| output)));
         };
         let made = done.get(action);
+        if let Some(path) = made.and_then(|made| made.tree_copy.clone()) {
+            self.out_dir_copies[run.0].set(path).ok();
+        }
         if let Some(path) = made.and_then(|made| made.tree_path.clone()) {
             // Whoever comes second says the same.
             self.out_dirs[run.0].set(path).ok();

@@ -114,7 +114,7 @@ impl Plan {
     }
 
     fn set_script_variables(&self, id: UnitId, summary: &Summary, variables: &mut Variables) {
-        for (name, out_dir) in self.out_dir_variables(id) {
+        for (name, out_dir) in self.out_dir_variables(id, false) {
             variables.set(&name, out_dir);
         }
         for run in self.script_runs(id) {

@@ -231,14 +231,17 @@ fn what_names_its_checkout_is_made_in_each() {
     let script = r#"
 fn main() {
     let out = std::env::var("OUT_DIR").unwrap();
-    std::fs::write(format!("{out}/made.rs"), "pub fn made() -> &'static str { file!() }").unwrap();
+    std::fs::write(format!("{out}/made.rs"), "pub fn made() -> &'static str { \"made\" }").unwrap();
     println!("cargo::rustc-env=WHERE={}", std::env::current_dir().unwrap().display());
     println!("cargo::rerun-if-changed=build.rs");
 }
 "#;
     let mut project = empty(&world, "first");
-    project = member(project, "made", "", "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));")
-        .file("crates/made/build.rs", script);
+    let made =
+        "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));\npub const OUT: &str = env!(\"OUT_DIR\");";
+    project = member(project, "made", "", made)
+        .file("crates/made/build.rs", script)
+        .file("crates/made/tests/out.rs", "#[test] fn out() { println!(\"{}\", env!(\"OUT_DIR\")) }");
     project = member(project, "told", "", "pub const WHERE: &str = env!(\"WHERE\");")
         .file("crates/told/build.rs", script);
     project = member(project, "macros", "[lib]\nproc-macro = true\n", MACRO);
@@ -249,7 +252,7 @@ fn main() {
     let app = r#"
 fn main() {
     println!("{}\n{}\n{}\n{}", env!("CARGO_MANIFEST_DIR"), named::HERE, told::WHERE, whole::part());
-    println!("{}", made::made());
+    println!("{} {}", made::made(), made::OUT);
 }
 "#;
     project = member(project, "app", &on(&["made", "told", "named", "whole"]), app)
@@ -260,10 +263,12 @@ fn main() {
     let second = copy(&world, &first, "second");
     let again = compiled(&second, build);
     // Not the macro, and not the build scripts.
-    for name in ["app", "it", "made", "named", "told", "whole"] {
+    for name in ["app", "it", "named", "out", "told", "whole"] {
         assert!(again.contains(&name.to_owned()), "{name} in {again:?}");
     }
     assert!(!again.iter().any(|name| name == "macros" || name == "build_script_build"), "{again:?}");
+    // The library's tests include the file from `target/`; the library itself does not.
+    assert_eq!(again.iter().filter(|name| *name == "made").count(), 1, "{again:?}");
     let programs = |project: &Project<'_>| {
         let here = project.directory();
         let crates = here.join("crates");
@@ -274,8 +279,12 @@ fn main() {
         for want in want {
             assert_eq!(lines.next(), Some(&*want));
         }
-        let made = lines.next().unwrap();
-        assert!(made.starts_with(&format!("{}/target/debug/build/made-", here.display())), "{made}");
+        let (made, out) = lines.next().unwrap().split_once(' ').unwrap();
+        assert_eq!(made, "made");
+        assert!(Path::new(out).join("made.rs").is_file(), "{out}");
+        let tests = project.wharf("test -p made --test out -- --nocapture").succeeds();
+        let out = format!("{}/target/debug/build/made-", here.display());
+        assert!(tests.stdout.contains(&out), "{}", tests.stdout);
         let tests = project.wharf("test -p app --test it -- --nocapture").succeeds();
         assert!(tests.stdout.contains(&format!("{}/target/debug/app\n", here.display())), "{}", tests.stdout);
     };

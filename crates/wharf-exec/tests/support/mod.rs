@@ -159,6 +159,7 @@ impl Director for Scripts<'_> {
             },
             outputs,
             tree,
+            tree_copy: None,
             capture_stdout: spec.capture,
             incremental: spec.incremental.then(|| Incremental {
                 dir: self.target.join("incremental"),
