@@ -9,10 +9,10 @@ use crate::tool::{self, Outcome};
 const USAGE: &str = "\
 Usage: cargo xtask bench [SCENARIO]… [--rounds N] [--members N] [--project DIRECTORY] [--wharf BINARY] [--write]
 
-Scenarios: noop metadata lock fetch touch edit cold (default: all; fetch needs the network)
+Scenarios: noop metadata lock fetch touch edit cold worktree (default: all; lock and fetch need the network)
   --rounds N           rounds of each scenario (default 7)
-  --members N          members of the generated workspace (default 100)
-  --project DIRECTORY  measure on a copy of this project instead
+  --members N          members of the generated workspace (default 500)
+  --project DIRECTORY  measure on a copy of this project instead of those that belong to the scenarios
   --wharf BINARY       use this wharf instead of building one in release
   --write              write docs/benchmarks.md
 ";
@@ -20,27 +20,91 @@ Scenarios: noop metadata lock fetch touch edit cold (default: all; fetch needs t
 /// Something that both tools are timed at.
 struct Scenario {
     name: &'static str,
+    project: Project,
+    /// What brings everything into the state that the scenario starts from, once.
+    warm: &'static [&'static str],
     arguments: &'static [&'static str],
     /// Brings the project into the state that is wanted, before every single run.
     prepare: fn(&Place, round: usize) -> Outcome,
 }
 
-const SCENARIOS: [Scenario; 7] = [
-    Scenario { name: "noop", arguments: &["build"], prepare: |_, _| Ok(()) },
-    Scenario { name: "metadata", arguments: &["metadata", "--format-version", "1"], prepare: |_, _| Ok(()) },
+/// What is worked on, unless another project is given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Project {
+    /// A generated workspace of many small members.
+    Generated,
+    /// One package that depends on a hundred popular ones, which makes a graph of many hundreds.
+    Popular,
+    /// This repository.
+    Own,
+}
+
+const SCENARIOS: [Scenario; 8] = [
+    Scenario {
+        name: "noop",
+        project: Project::Generated,
+        warm: &["build"],
+        arguments: &["build"],
+        prepare: |_, _| Ok(()),
+    },
+    Scenario {
+        name: "metadata",
+        project: Project::Generated,
+        warm: &["metadata", "--format-version", "1"],
+        arguments: &["metadata", "--format-version", "1"],
+        prepare: |_, _| Ok(()),
+    },
     Scenario {
         name: "lock",
+        project: Project::Popular,
+        warm: &["generate-lockfile"],
         arguments: &["generate-lockfile", "--offline"],
         prepare: |place, _| place.remove_lockfile(),
     },
     Scenario {
         name: "fetch",
+        project: Project::Own,
+        warm: &["fetch", "--locked"],
         arguments: &["fetch", "--locked"],
         prepare: |place, _| place.forget_packages(),
     },
-    Scenario { name: "touch", arguments: &["build"], prepare: |place, _| place.touch() },
-    Scenario { name: "edit", arguments: &["build"], prepare: |place, round| place.edit(round) },
-    Scenario { name: "cold", arguments: &["build"], prepare: |place, _| place.clean() },
+    Scenario {
+        name: "touch",
+        project: Project::Generated,
+        warm: &["build"],
+        arguments: &["build"],
+        prepare: |place, _| place.touch(),
+    },
+    Scenario {
+        name: "edit",
+        project: Project::Generated,
+        warm: &["build"],
+        arguments: &["build"],
+        prepare: |place, round| place.edit(round),
+    },
+    Scenario {
+        name: "cold",
+        project: Project::Own,
+        warm: &["fetch", "--locked"],
+        arguments: &["build", "--locked", "--package", "wharf-sources"],
+        prepare: |place, _| place.clean(),
+    },
+    Scenario {
+        name: "worktree",
+        project: Project::Own,
+        warm: &["build", "--locked", "--package", "wharf-sources"],
+        arguments: &[
+            "build",
+            "--locked",
+            "--package",
+            "wharf-sources",
+            "--manifest-path",
+            "../worktree/Cargo.toml",
+            "--target-dir",
+            "../worktree/target",
+        ],
+        prepare: |place, _| place.second_checkout(),
+    },
 ];
 
 /// One tool with a copy of the project and homes of its own.
@@ -49,7 +113,8 @@ struct Place {
     project: PathBuf,
     cargo_home: PathBuf,
     wharf_home: PathBuf,
-    edited: PathBuf,
+    /// The file that `touch` and `edit` change.
+    edited: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Default)]
@@ -66,34 +131,28 @@ pub fn run(words: &[String]) -> Outcome {
         print!("{USAGE}");
         return Ok(());
     };
-    let wharf = match options.wharf {
-        Some(wharf) => wharf,
+    let wharf = match &options.wharf {
+        Some(wharf) => wharf.clone(),
         None => tool::build_wharf(true)?,
     };
-    let base = tool::scratch().join("bench");
-    let place = |name: &str, binary: PathBuf| -> Outcome<Place> {
-        let directory = base.join(name);
-        tool::remove(&directory)?;
-        let project = directory.join("project");
-        match &options.project {
-            Some(source) => tool::copy(source, &project)?,
-            None => generate(&project, options.members)?,
-        }
-        let edited = edited_file(&project)?;
-        Ok(Place {
-            binary,
-            project,
-            cargo_home: directory.join("cargo-home"),
-            wharf_home: directory.join("wharf-home"),
-            edited,
-        })
-    };
-    let places = [place("cargo", real_cargo())?, place("wharf", wharf)?];
+    let binaries = [("cargo", real_cargo()), ("wharf", wharf)];
     let mut table = String::from("| scenario | | cargo | wharf | ratio |\n|---|---|---|---|---|\n");
-    for scenario in &SCENARIOS {
-        if options.wanted.is_empty() || options.wanted.iter().any(|name| name == scenario.name) {
-            table.push_str(&measure(scenario, &places, options.rounds)?);
-        }
+    let chosen = SCENARIOS.iter().filter(|scenario| {
+        options.wanted.is_empty() || options.wanted.iter().any(|name| name == scenario.name)
+    });
+    let mut last: Option<(Project, [Place; 2])> = None;
+    for scenario in chosen {
+        let places = match last.take().filter(|(project, _)| *project == scenario.project) {
+            Some((_, places)) => places,
+            None => {
+                let [cargo, wharf] = &binaries;
+                [options.place(scenario.project, cargo)?, options.place(scenario.project, wharf)?]
+            }
+        };
+        let rows = measure(scenario, &places, options.rounds)?;
+        print!("{rows}");
+        table.push_str(&rows);
+        last = Some((scenario.project, places));
     }
     println!("{table}");
     if options.write {
@@ -120,7 +179,7 @@ struct Options {
 impl Options {
     fn parse(words: &[String]) -> Outcome<Option<Self>> {
         let mut options =
-            Self { wanted: Vec::new(), rounds: 7, members: 100, project: None, wharf: None, write: false };
+            Self { wanted: Vec::new(), rounds: 7, members: 500, project: None, wharf: None, write: false };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             let mut value = || words.next().ok_or_else(|| format!("`{word}` needs a value"));
@@ -142,18 +201,43 @@ impl Options {
     }
 }
 
+impl Options {
+    /// A copy of the project for one of the tools.
+    fn place(&self, project: Project, (name, binary): &(&str, PathBuf)) -> Outcome<Place> {
+        let directory = tool::scratch().join("bench").join(name);
+        tool::remove(&directory)?;
+        let goal = directory.join("project");
+        match (&self.project, project) {
+            (Some(source), _) => tool::copy(source, &goal)?,
+            (None, Project::Generated) => generate(&goal, self.members)?,
+            (None, Project::Popular) => popular(&goal)?,
+            (None, Project::Own) => tool::clone(&goal)?,
+        }
+        Ok(Place {
+            binary: binary.clone(),
+            edited: edited_file(&goal),
+            project: goal,
+            cargo_home: directory.join("cargo-home"),
+            wharf_home: directory.join("wharf-home"),
+        })
+    }
+}
+
 /// Runs a scenario and renders its rows of the table.
 fn measure(scenario: &Scenario, places: &[Place; 2], rounds: usize) -> Outcome<String> {
     let mut samples: [Vec<Sample>; 2] = [Vec::new(), Vec::new()];
     for place in places {
-        // What a scenario starts from: everything built and every cache of the system warm.
-        place.time(&["build"])?;
+        place.time(scenario.warm)?;
     }
     for round in 0..rounds {
         for (place, samples) in places.iter().zip(&mut samples) {
             (scenario.prepare)(place, round)?;
             samples.push(place.time(scenario.arguments)?);
         }
+    }
+    let lockfiles = places.each_ref().map(|place| std::fs::read(place.project.join("Cargo.lock")).ok());
+    if lockfiles[0] != lockfiles[1] {
+        return Err(format!("the tools have left different lockfiles after `{}`", scenario.name));
     }
     let [cargo, wharf] = samples.map(|samples| Sample {
         wall: median(samples.iter().map(|sample| sample.wall)),
@@ -227,14 +311,27 @@ impl Place {
         tool::remove(&self.cargo_home)
     }
 
+    fn edited(&self) -> Outcome<&Path> {
+        let none = || format!("`{}` has no source that could be edited", self.project.display());
+        self.edited.as_deref().ok_or_else(none)
+    }
+
     fn touch(&self) -> Outcome {
-        let text = tool::read(&self.edited)?;
-        tool::write(&self.edited, &text)
+        let edited = self.edited()?;
+        tool::write(edited, &tool::read(edited)?)
     }
 
     fn edit(&self, round: usize) -> Outcome {
-        let text = tool::read(&self.edited)?;
-        tool::write(&self.edited, &format!("{text}\n#[doc(hidden)]\npub fn edit_{round}() {{}}\n"))
+        let edited = self.edited()?;
+        let text = tool::read(edited)?;
+        tool::write(edited, &format!("{text}\n#[doc(hidden)]\npub fn edit_{round}() {{}}\n"))
+    }
+
+    /// A fresh clone beside the project.
+    fn second_checkout(&self) -> Outcome {
+        let checkout = self.project.with_file_name("worktree");
+        tool::remove(&checkout)?;
+        tool::clone(&checkout)
     }
 
     fn clean(&self) -> Outcome {
@@ -298,12 +395,22 @@ fn generate(project: &Path, members: usize) -> Outcome {
     Ok(())
 }
 
+/// A package that depends on all that the comparison of popular packages has.
+fn popular(project: &Path) -> Outcome {
+    let list = tool::read(&tool::root().join("crates/wharf/tests/popular.txt"))?;
+    let names = list.lines().filter(|line| !line.starts_with('#'));
+    let mut manifest = String::from(
+        "[package]\nname = \"popular\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n[dependencies]\n",
+    );
+    for name in names.filter_map(|line| line.trim_start_matches('+').split_whitespace().next()) {
+        manifest.push_str(&format!("{name} = \"*\"\n"));
+    }
+    tool::write(&project.join("Cargo.toml"), &format!("{manifest}\n[workspace]\n"))?;
+    tool::write(&project.join("src/lib.rs"), "")
+}
+
 /// The file that `touch` and `edit` change: a member in the middle of a generated workspace, else the root.
-fn edited_file(project: &Path) -> Outcome<PathBuf> {
+fn edited_file(project: &Path) -> Option<PathBuf> {
     let candidates = ["m50/src/lib.rs", "m0/src/lib.rs", "src/lib.rs", "src/main.rs"];
-    candidates
-        .iter()
-        .map(|candidate| project.join(candidate))
-        .find(|path| path.exists())
-        .ok_or_else(|| format!("`{}` has no source that could be edited", project.display()))
+    candidates.iter().map(|candidate| project.join(candidate)).find(|path| path.exists())
 }

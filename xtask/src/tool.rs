@@ -93,13 +93,23 @@ pub fn copy(from: &Path, to: &Path) -> Outcome {
     for entry in std::fs::read_dir(from).map_err(fail)? {
         let entry = entry.map_err(fail)?;
         let goal = to.join(entry.file_name());
-        if entry.file_type().map_err(fail)?.is_dir() {
+        let kind = entry.file_type().map_err(fail)?;
+        if kind.is_dir() {
             copy(&entry.path(), &goal)?;
+        } else if kind.is_symlink() {
+            std::fs::read_link(entry.path())
+                .and_then(|target| std::os::unix::fs::symlink(target, &goal))
+                .map_err(fail)?;
         } else {
             std::fs::copy(entry.path(), &goal).map_err(fail)?;
         }
     }
     Ok(())
+}
+
+/// A fresh clone of this repository.
+pub fn clone(to: &Path) -> Outcome {
+    run(command("git").args(["clone", "--quiet"]).arg(root()).arg(to))
 }
 
 /// Fetches the source of `name version` from crates.io with cargo and puts a copy into `to`. Downloads stay in
