@@ -20,6 +20,8 @@ use crate::unit::{Flavor, Mode, Unit, UnitId, has_crate_type};
 pub(crate) struct Args {
     pub list: Vec<Arg>,
     pub key: Vec<String>,
+    /// What build scripts say to the linker.
+    pub linker: Vec<String>,
 }
 
 impl Args {

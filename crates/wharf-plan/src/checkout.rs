@@ -61,10 +61,13 @@ impl Plan {
         let signs = ["remap-", "instrument-coverage", "split-debuginfo", "split-dwarf", "compress-debug"];
         let wrappers = self.toolchain.wrapper.iter().chain(&self.toolchain.workspace_wrapper);
         let measures = |wrapper: &PathBuf| wrapper.to_string_lossy().contains("llvm-cov");
+        // Who knows what another compiler reads in the workspace?
+        let is_other = |wrapper: &PathBuf| !is_clippy(wrapper);
         let splits = unit.profile.split_debuginfo.as_ref().is_some_and(|split| split != "off");
         splits
             || flags.into_iter().any(|flag| signs.iter().any(|sign| flag.contains(sign)))
             || wrappers.into_iter().any(measures)
+            || self.toolchain.workspace_wrapper.iter().any(is_other)
             || self.settings.base_env.keys().any(|name| name.to_string_lossy().starts_with("CARGO_LLVM_COV"))
     }
 
@@ -147,6 +150,25 @@ impl Plan {
         self.is_placeless(id) && unit.target.is_lib() && !unit.mode.is_any_test()
     }
 
+    /// Whether arguments may name files that nobody looks at: then what is made serves only where the workspace is the
+    /// same. `flags` come from the user, `linker` from build scripts.
+    pub(crate) fn may_read_unseen(&self, id: UnitId, linker: &[String]) -> bool {
+        let unit = self.unit(id);
+        let flags = unit.root_args.iter().chain(unit.rustflags.iter()).chain(&unit.profile.rustflags);
+        flags.into_iter().any(|flag| names_file(flag)) || linker.iter().any(|argument| !is_plain(argument))
+    }
+
+    /// Settings of lints that lie beside manifests, which `clippy-driver` looks for.
+    pub(crate) fn lint_settings(&self, id: UnitId) -> Vec<PathBuf> {
+        let wrapper = self.toolchain.workspace_wrapper.iter().chain(&self.settings.primary_rustc);
+        if !wrapper.into_iter().any(|wrapper| is_clippy(wrapper)) {
+            return Vec::new();
+        }
+        let root = &self.settings.workspace_root;
+        let directories = self.unit(id).package.root().ancestors().take_while(|path| path.starts_with(root));
+        directories.flat_map(|path| ["clippy.toml", ".clippy.toml"].map(|name| path.join(name))).collect()
+    }
+
     /// A path as entries keep it: relative to where the compiler starts, if it lies in the workspace.
     pub(crate) fn placeless_path(&self, id: UnitId, path: PathBuf) -> PathBuf {
         if !self.is_placeless(id) {
@@ -181,6 +203,50 @@ impl Plan {
     }
 }
 
+fn is_clippy(program: &Path) -> bool {
+    program.file_stem().is_some_and(|name| name == "clippy-driver")
+}
+
+/// Whether a flag of the user's leads the compiler to a file.
+fn names_file(flag: &str) -> bool {
+    let value = flag.strip_prefix("-C").unwrap_or(flag).trim_start();
+    if let Some(arguments) = value.strip_prefix("link-arg=").or_else(|| value.strip_prefix("link-args=")) {
+        return !arguments.split_whitespace().all(is_plain);
+    }
+    let signs = ["@", "-L", "-l", "--extern", "profile-use", "profile-sample-use"];
+    signs.iter().any(|sign| value.trim_start_matches("-Z").starts_with(sign)) || value.contains('/')
+}
+
+/// Whether an argument for the linker is known to name no file.
+fn is_plain(argument: &str) -> bool {
+    let beginnings = [
+        "-fuse-ld=",
+        "-Wl,-O",
+        "-Wl,-z",
+        "-Wl,--as-needed",
+        "-Wl,--no-as-needed",
+        "-Wl,--gc-sections",
+        "-Wl,--no-undefined",
+        "-Wl,--build-id",
+        "-Wl,--threads",
+        "-Wl,--hash-style",
+        "-Wl,--icf",
+        "-Wl,-rpath,$ORIGIN",
+        "-Wl,-soname,",
+        "-Wl,--export-dynamic",
+        "-Wl,--compress-debug-sections",
+        "-static",
+        "-nostartfiles",
+        "-nostdlib",
+        "-no-pie",
+        "-pie",
+        "-pthread",
+        "-rdynamic",
+        "-m",
+    ];
+    argument == "-s" || beginnings.iter().any(|beginning| argument.starts_with(beginning))
+}
+
 /// Puts the token where the text names the directory or something in it, and not one whose name only begins so.
 fn with_token(text: &str, directory: &str, token: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -206,6 +272,25 @@ mod tests {
         assert!(
             std::fs::canonicalize(MARK).unwrap() == std::env::current_dir().unwrap().canonicalize().unwrap()
         );
+    }
+
+    #[test]
+    fn files_in_flags() {
+        for flag in
+            ["-Ctarget-cpu=native", "-Clink-arg=-fuse-ld=mold", "link-arg=-s", "--cfg", "feature=\"x\"", "-C"]
+        {
+            assert!(!names_file(flag), "{flag}");
+        }
+        for flag in [
+            "-Clink-arg=-Tmemory.x",
+            "-Lnative=libs",
+            "link-args=-s @more",
+            "-Cprofile-use=x",
+            "@flags",
+            "a/b",
+        ] {
+            assert!(names_file(flag), "{flag}");
+        }
     }
 
     #[test]

@@ -222,8 +222,10 @@ impl Plan {
                 let is_own =
                     |path: &Path| own.as_ref().is_some_and(|own| search_directory(path).starts_with(own));
                 for path in output.library_paths.iter().filter(|path| is_own(path) == wants_own) {
-                    // What is found there is an input, and where it was leaves no trace.
-                    args.pair_as("-L", path, self.key_text(id, &path.to_string_lossy()));
+                    let text = path.to_string_lossy();
+                    // What is found in a script's own directory is an input, and where it was leaves no trace.
+                    let key = if wants_own { self.key_text(id, &text) } else { text.clone().into_owned() };
+                    args.pair_as("-L", path, key);
                 }
             }
         }
@@ -238,6 +240,7 @@ impl Plan {
             }
             for (whom, argument) in &output.link_args {
                 if whom.applies_to(&unit.target, unit.mode) && (is_own || *whom == LinkArgFor::Cdylib) {
+                    args.linker.push(argument.clone());
                     args.pair("-C", format!("link-arg={argument}"));
                 }
             }
@@ -259,6 +262,9 @@ impl Plan {
         }
         for arg in &args.key {
             recipe.push("argument", arg);
+        }
+        if self.is_placeless(id) && self.may_read_unseen(id, &args.linker) {
+            recipe.push("workspace", self.settings.workspace_root.to_string_lossy());
         }
         for (name, value) in &variables.key {
             recipe.push(format!("env {name}"), self.key_text(id, value));
@@ -385,7 +391,8 @@ impl Plan {
             }
         }
         let libraries = self.native_libraries(id).into_iter();
-        observed.paths.extend(libraries.map(|path| self.placeless_path(id, path)));
+        let seen = libraries.chain(self.lint_settings(id));
+        observed.paths.extend(seen.map(|path| self.placeless_path(id, path)));
         observed.env.extend(info.env.iter().map(|(variable, _)| variable.into()));
         Ok(observed)
     }

@@ -373,3 +373,42 @@ fn a_link_to_the_workspace_is_another_name_for_it() {
     assert!(compiled(&second, "build --workspace --all-targets").is_empty());
     check_programs(&second, &[first.directory(), link.directory()]);
 }
+
+/// A static library whose function gives a number, for `cc`.
+fn native_library(project: &Project<'_>, number: u32) {
+    let directory = project.directory().join("crates/app/libs");
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join("answer.c"), format!("int answer(void) {{ return {number}; }}")).unwrap();
+    run(&directory, "cc", &["-c", "answer.c", "-o", "answer.o"]);
+    std::fs::remove_file(directory.join("libanswer.a")).ok();
+    run(&directory, "ar", &["rcs", "libanswer.a", "answer.o"]);
+}
+
+#[test]
+fn what_the_linker_finds_in_the_checkout_counts() {
+    let world = world();
+    let script = r#"
+fn main() {
+    println!("cargo::rustc-link-search=native={}/libs", std::env::var("CARGO_MANIFEST_DIR").unwrap());
+    println!("cargo::rustc-link-arg-bins=@link.args");
+    println!("cargo::rerun-if-changed=build.rs");
+}
+"#;
+    let app = r#"
+#[link(name = "answer", kind = "static")]
+unsafe extern "C" { fn answer() -> i32; static place: u8; }
+fn main() { unsafe { println!("{} {}", answer(), &raw const place as usize) } }
+"#;
+    let first = member(empty(&world, "first"), "app", "", app)
+        .file("crates/app/build.rs", script)
+        .file("link.args", "-no-pie -Wl,--defsym=place=7")
+        .build();
+    native_library(&first, 1);
+    first.wharf("rustc -p app --bin app -- -Crelocation-model=static").succeeds();
+    assert_eq!(run(first.directory(), "target/debug/app", &[]), "1 7\n");
+    let second = copy(&world, &first, "second");
+    native_library(&second, 2);
+    second.write("link.args", "-no-pie -Wl,--defsym=place=8");
+    second.wharf("rustc -p app --bin app -- -Crelocation-model=static").succeeds();
+    assert_eq!(run(second.directory(), "target/debug/app", &[]), "2 8\n");
+}
