@@ -30,6 +30,7 @@ pub mod sandbox;
 pub mod settings;
 pub mod snapshot;
 mod spelling;
+pub mod story;
 mod suggest;
 mod tell;
 pub mod toolchain;

@@ -89,3 +89,23 @@ fn the_program_exits_with_its_own_code() {
     project.wharf("build").exits_with(101).says("cannot find function `nothing`");
     project.wharf("build --no-such-flag").exits_with(1);
 }
+
+#[test]
+fn the_last_build_tells_its_reasons() {
+    let world = world();
+    let project = Fixture::named("build-script").write(&world);
+    project.wharf("why").exits_with(101).says("nothing is known of a build");
+    project.wharf("build").succeeds();
+    let first = project.wharf("why").succeeds();
+    assert!(first.stdout.contains("never built here"), "{}", first.stdout);
+    let source = project.read("src/main.rs");
+    project.write("src/main.rs", &format!("{source}\n// more"));
+    project.wharf("build").succeeds();
+    project.wharf("build").succeeds();
+    let why = project.wharf("why").succeeds().stdout;
+    assert!(why.contains("the file `src/main.rs` has changed"), "{why}");
+    assert!(why.contains("`build`: 1 built"), "{why}");
+    let json = project.wharf("why -p leaf --format json").succeeds().stdout;
+    assert!(json.contains("\"outcome\":\"fresh\""), "{json}");
+    project.wharf("why -p nothing").exits_with(101);
+}

@@ -2,7 +2,7 @@
 
 use clap::{Args, Subcommand};
 
-use super::{FeatureSelection, ManifestOptions, RegistryOptions};
+use super::{FeatureSelection, ManifestOptions, RegistryOptions, TargetDir};
 
 const COMPILATION: &str = "Compilation Options";
 const PACKAGES: &str = "Package Selection";
@@ -225,4 +225,24 @@ pub struct OldTreeArgs {
     /// Print the version and exit
     #[arg(short = 'V', long = "version", id = "tree_version", hide = true)]
     pub version: bool,
+}
+
+/// `why`
+#[derive(Clone, Debug, Args)]
+pub struct WhyArgs {
+    /// Only this unit: a part of its description, such as `lib` or `build script`
+    #[arg(value_name = "UNIT")]
+    pub unit: Option<String>,
+    /// Only units of this package
+    #[arg(short, long, value_name = "NAME", help_heading = PACKAGES)]
+    pub package: Option<String>,
+    /// How to tell it
+    #[arg(long, value_name = "FORMAT", value_parser = ["human", "json"], default_value = "human")]
+    pub format: String,
+    /// Where the build was.
+    #[command(flatten)]
+    pub target_dir: TargetDir,
+    /// Which workspace.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
 }

@@ -26,7 +26,7 @@ pub use groups::{
 };
 pub use inspect::{
     ConfigArgs, ConfigCommand, ConfigGetArgs, InfoArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
-    ReadManifestArgs, SearchArgs, TreeArgs, VerifyProjectArgs, VersionArgs,
+    ReadManifestArgs, SearchArgs, TreeArgs, VerifyProjectArgs, VersionArgs, WhyArgs,
 };
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
@@ -72,6 +72,9 @@ pub struct Cli {
     #[arg(skip)]
     pub command_name: Option<String>,
 }
+
+/// Commands that Cargo does not have. Under Cargo's name these words belong to programs such as `cargo-cache`.
+const OWN: [&str; 2] = ["completions", "why"];
 
 /// The commands. Short forms (`b`, `c`, …) are aliases, which users may redefine.
 #[derive(Debug, Subcommand)]
@@ -148,6 +151,8 @@ pub enum Command {
     VerifyProject(VerifyProjectArgs),
     /// Show version information
     Version(VersionArgs),
+    /// Tell what the last build did, and why
+    Why(WhyArgs),
     /// Keep a published version from being chosen anew
     Yank(YankArgs),
     /// Anything else: an alias or a program named `cargo-<command>`.
@@ -170,10 +175,17 @@ impl Cli {
 
     /// The command line as a clap command that calls itself `program`.
     pub fn command_named(program: &str) -> clap::Command {
-        Cli::command()
+        let command = Cli::command()
             .name(program.to_owned())
             .bin_name(program.to_owned())
-            .override_usage(format!("{program} [+toolchain] [OPTIONS] [COMMAND]"))
+            .override_usage(format!("{program} [+toolchain] [OPTIONS] [COMMAND]"));
+        if program != "cargo" {
+            return command;
+        }
+        // Nobody can type a name that begins with a blank, so what is typed goes to a program of that name.
+        OWN.iter().fold(command, |command, name| {
+            command.mut_subcommand(name, |own| own.name(format!(" {name}")).hide(true))
+        })
     }
 }
 
@@ -189,6 +201,16 @@ mod tests {
     #[test]
     fn clap_finds_no_fault() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn under_cargos_name_only_cargos_commands_are_built_in() {
+        Cli::command_named("cargo").debug_assert();
+        for name in OWN {
+            let external = Cli::read("cargo", &[name.into(), "--flag".into()]).unwrap();
+            assert!(matches!(external.command, Some(Command::External(words)) if words == [name, "--flag"]));
+            assert!(!matches!(read(name).map(|cli| cli.command), Ok(Some(Command::External(_)))));
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use wharf_ops::unit_graph::unit_graph;
 use wharf_ops::{Exit, Failure, Result};
 
 use crate::open::Opened;
-use crate::report::{Reporter, Timings};
+use crate::report::{Chronicle, Reporter, Timings};
 use crate::session::Session;
 use crate::settings::compile::Settled;
 
@@ -51,12 +51,16 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
         let mut reporter = Reporter::new(&session.shell, &prepared.plan, *format, *warnings);
         reporter.started_at(session.started);
         let mut narrator = Narrator::new(&prepared.plan);
+        let mut chronicle = Chronicle::new(&prepared.plan);
         let summary = compile::run(&opened.workspace, &prepared, request, &waiting, &mut |event| {
             if let Some(timings) = &mut timings {
                 timings.apply(&event);
             }
+            chronicle.apply(&event);
             narrator.tell(event, &mut |note| reporter.show(note));
         })?;
+        let words = session.invocation.args.iter().map(|word| word.to_string_lossy().into_owned());
+        chronicle.end(words.collect()).save(&request.settings.build_dir);
         if let Some(timings) = &timings {
             let page = timings.page(&prepared.plan);
             let path = compile::save_timings(&opened.workspace, &page)?;

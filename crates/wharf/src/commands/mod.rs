@@ -25,6 +25,7 @@ mod tree;
 mod update;
 mod vendor;
 mod version;
+mod why;
 
 use wharf_ops::Result;
 
@@ -84,6 +85,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Package(args)) => package::package(&args, session),
         Some(Command::Publish(args)) => publish::publish(&args, session),
         Some(Command::Uninstall(args)) => install::uninstall(&args, session),
+        Some(Command::Why(args)) => why::run(&args, session),
         Some(Command::Yank(args)) => publish::yank(&args, session),
         Some(Command::External(words)) => crate::external::run(&words, session),
     }

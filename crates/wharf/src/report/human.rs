@@ -43,7 +43,7 @@ pub(super) fn reason(why: &[Change], unit: &Unit) -> String {
 }
 
 /// The unit in parentheses: `lib`, `bin "x"`, `lib test`, `build script`.
-fn described(unit: &Unit) -> String {
+pub(super) fn described(unit: &Unit) -> String {
     let target = &unit.target;
     let kind = match target.kind.description() {
         "build-script" => return "build script".to_owned(),

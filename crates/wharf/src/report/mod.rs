@@ -4,6 +4,7 @@ mod human;
 pub mod info;
 pub mod lock;
 mod sandbox;
+mod story;
 mod timings;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use wharf_ops::plan::{Mode, Plan, Unit, UnitId};
 use crate::settings::MessageFormat;
 use crate::shell::{Progress, Shell, Verbosity};
 
+pub use story::Chronicle;
 pub use timings::Timings;
 
 /// Shows the notes of one build.
