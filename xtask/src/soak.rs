@@ -14,7 +14,7 @@ Usage: cargo xtask soak [WHAT]… [--wharf BINARY]
   PACKAGE     build a package of the list and run its tests under both tools
   popular     compare lockfile, metadata, tree and compiler calls of a hundred packages
   self        have Wharf build itself twice in release, each time with an empty store; both must be the same
-  repository  run a command (default: `test`) in a copy of a checkout under both tools; what it tells must be the same
+  repository  run a command (default: `test`) in a clone of a repository under both tools; what it tells must be the same
   --wharf BINARY  use this wharf instead of building one in release
 
 Default: all packages, popular and self.
@@ -100,11 +100,15 @@ fn itself(wharf: &Path) -> Outcome {
     let mut builder = wharf.to_owned();
     let mut made = Vec::new();
     for name in ["first", "second"] {
+        // At the same places, which programs may name, and empty.
+        let home = base.join("home");
         tool::remove(&target)?;
+        tool::remove(&home)?;
         let mut build = tool::command(&builder);
         build.args(["build", "--release", "--package", "wharf", "--package", "wharf-server"]);
-        build.env("WHARF_HOME", base.join(name).join("home")).env("CARGO_TARGET_DIR", &target);
+        build.env("WHARF_HOME", &home).env("CARGO_TARGET_DIR", &target);
         tool::run(&mut build)?;
+        tool::make(&base.join(name))?;
         let mut programs = Vec::new();
         for program in ["wharf", "wharf-server"] {
             let path = target.join("release").join(program);
@@ -140,7 +144,9 @@ fn repository(wharf: &Path, words: &[String]) -> Outcome {
         let directory = tool::scratch().join("soak/repository").join(name);
         let project = directory.join("project");
         tool::remove(&directory)?;
-        tool::copy(source, &project)?;
+        tool::make(&directory)?;
+        // What is committed, without what earlier builds left there.
+        tool::run(tool::command("git").args(["clone", "--quiet"]).arg(source).arg(&project))?;
         let mut command = tool::command(tool);
         command.current_dir(&project).args(&arguments).env("CARGO_TARGET_DIR", directory.join("target"));
         command.env("WHARF_HOME", directory.join("home"));

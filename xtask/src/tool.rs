@@ -75,6 +75,11 @@ pub fn write(path: &Path, content: &str) -> Outcome {
         .map_err(|error| format!("cannot write `{}`: {error}", path.display()))
 }
 
+/// Makes a directory and those above it.
+pub fn make(path: &Path) -> Outcome {
+    std::fs::create_dir_all(path).map_err(|error| format!("cannot make `{}`: {error}", path.display()))
+}
+
 /// Removes a directory if it is there.
 pub fn remove(path: &Path) -> Outcome {
     match std::fs::remove_dir_all(path) {

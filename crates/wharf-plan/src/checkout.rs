@@ -5,6 +5,7 @@
 //! directory all the same is found by the executor, and serves only there.
 
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use wharf_exec::{Checkout, TreeWatch};
 
@@ -14,12 +15,12 @@ use crate::plan::Plan;
 use crate::unit::{Mode, Unit, UnitId};
 
 /// What rustc writes in place of the workspace's root: a path that leads there for a program that was started there,
-/// as compilers are. Of fixed length, so that the root can take its place in a finished program.
-pub(crate) const MARK: &str = concat!(
-    "/proc/self/cwd",
-    "/././././././././././././././././././././././././././././././././././././././././././././././././.",
-    "/././././././././././././././././././././././././././././././././././././././././././././././././."
-);
+/// as compilers are. Of fixed length, so that the root can take its place in a finished program. It is put together
+/// when it is needed: were it a constant, it would be found in Wharf's own program when Wharf builds that.
+pub(crate) fn mark() -> &'static str {
+    static MARK: LazyLock<String> = LazyLock::new(|| format!("/proc/self/cwd{}", "/.".repeat(98)));
+    &MARK
+}
 
 /// The directories of a package in the workspace's root that have sources.
 const SOURCE_DIRECTORIES: [&str; 4] = ["src", "tests", "benches", "examples"];
@@ -47,7 +48,7 @@ impl Plan {
             && unit.target.src_path.starts_with(&settings.workspace_root);
         let fits = |root: &Path| {
             root.to_str()
-                .is_some_and(|text| text.len() > 1 && text.len() <= MARK.len() && !text.contains('\n'))
+                .is_some_and(|text| text.len() > 1 && text.len() <= mark().len() && !text.contains('\n'))
         };
         compiles
             && lies_inside
@@ -107,7 +108,7 @@ impl Plan {
         }
         Some(Checkout {
             roots,
-            mark: MARK.to_owned(),
+            mark: mark().to_owned(),
             root: self.settings.workspace_root.clone(),
             texts: vec![dep_info_name(self.unit(id), &self.hashes[id.0])],
         })
@@ -125,9 +126,9 @@ impl Plan {
             args.unkeyed("--remap-path-prefix");
             args.unkeyed(joined(&format!("{}=", from.display()), to));
         };
-        remap(root, Path::new(MARK));
+        remap(root, Path::new(mark()));
         if real != root {
-            remap(real, Path::new(MARK));
+            remap(real, Path::new(mark()));
         }
         let mut named: Vec<PathBuf> =
             vec![settings.target_dir.clone(), settings.build_dir.clone(), settings.wharf_home.clone()];
@@ -270,7 +271,8 @@ mod tests {
     #[test]
     fn the_mark_leads_to_the_working_directory() {
         assert!(
-            std::fs::canonicalize(MARK).unwrap() == std::env::current_dir().unwrap().canonicalize().unwrap()
+            std::fs::canonicalize(mark()).unwrap()
+                == std::env::current_dir().unwrap().canonicalize().unwrap()
         );
     }
 
