@@ -17,7 +17,8 @@ Usage: cargo xtask <verb>
   tidy               crate edges, file lengths, headers and words
   demo               build Wharf, then have it build and run a real package from crates.io
   bench [SCENARIO]…  time wharf against cargo; `bench --help` tells more
-  soak [PACKAGE]…    build and test real packages with wharf and with cargo; `popular` compares a hundred more
+  soak [PACKAGE]…    build and test real packages with wharf and with cargo; `popular` compares a hundred more,
+                        `kill` kills builds at two hundred moments
 ";
 
 fn main() -> ExitCode {

@@ -13,11 +13,12 @@ Usage: cargo xtask soak [WHAT]… [--wharf BINARY]
 
   PACKAGE     build a package of the list and run its tests under both tools
   popular     compare lockfile, metadata, tree and compiler calls of a hundred packages
+  kill        kill builds at two hundred moments; what comes after must be right
   self        have Wharf build itself twice in release, each time with an empty store; both must be the same
   repository  run a command (default: `test`) in a clone of a repository under both tools; what it tells must be the same
   --wharf BINARY  use this wharf instead of building one in release
 
-Default: all packages, popular and self.
+Default: all packages, popular, kill and self.
 ";
 
 /// What is built, by name and version, and with which arguments.
@@ -41,7 +42,7 @@ pub fn run(words: &[String]) -> Outcome {
         wanted.drain(at..at + 2);
     }
     let names = PACKAGES.map(|(name, ..)| name);
-    let known = |word: &String| names.contains(&&**word) || ["popular", "self"].contains(&&**word);
+    let known = |word: &String| names.contains(&&**word) || ["popular", "kill", "self"].contains(&&**word);
     let is_repository = wanted.first().is_some_and(|word| word == "repository");
     if !is_repository && !wanted.iter().all(known) {
         return Err(format!("one of `{}` is not known\n{USAGE}", wanted.join(" ")));
@@ -78,6 +79,14 @@ fn packages(wharf: &Path, wanted: &[String]) -> Outcome {
         if let Err(reason) = tool::run(tool::command("cargo").args(arguments)) {
             println!("FAIL  popular: {reason}");
             failures.push("popular");
+        }
+    }
+    if wanted.is_empty() || wanted.iter().any(|word| word == "kill") {
+        let mut command = tool::command("cargo");
+        command.args(["test", "--package", "wharf", "--test", "at_once", "--", "killed_at_any_moment"]);
+        if let Err(reason) = tool::run(command.env("WHARF_KILLS", "200")) {
+            println!("FAIL  kill: {reason}");
+            failures.push("kill");
         }
     }
     if wanted.is_empty() || wanted.iter().any(|word| word == "self") {

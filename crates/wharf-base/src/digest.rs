@@ -54,6 +54,18 @@ impl Digest {
         hex::encode(self.0)
     }
 
+    /// The digest that [`Digest::to_hex`] wrote; `None` for any other text.
+    pub fn from_hex(text: &str) -> Option<Digest> {
+        if text.len() != 64 || !text.is_ascii() {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
+        }
+        Some(Digest::from_bytes(bytes))
+    }
+
     /// The first 16 hex digits: for names of files and things that people see.
     pub fn short(&self) -> String {
         hex::encode(&self.0[..8])

@@ -8,6 +8,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use crate::trail::{self, Look};
 
@@ -247,6 +248,9 @@ pub fn hard_link(from: &Path, to: &Path) -> Result<()> {
     deed(std::fs::hard_link(from, to), "link", to)
 }
 
+/// How the names of files begin that are about to be put in a place. One that stays was left by a killed process.
+pub const DRAFT_PREFIX: &str = ".wharf-new-";
+
 /// How a file came to its place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placed {
@@ -258,73 +262,99 @@ pub enum Placed {
     Copy,
 }
 
+/// A file beside the place that it is for. Dropped before it is put there, it is removed.
+#[derive(Debug)]
+pub struct Draft {
+    near: PathBuf,
+    to: PathBuf,
+    placed: Placed,
+}
+
+impl Draft {
+    /// Puts it in its place. Whatever is there is replaced, never written through.
+    pub fn put(self) -> Result<Placed> {
+        rename(&self.near, &self.to)?;
+        // Dropping removes what is left: renaming one link of a file over another one does nothing at all.
+        Ok(self.placed)
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        std::fs::remove_file(&self.near).ok();
+    }
+}
+
+/// The content of `from` beside `to`, made in the cheapest way: reflink, else hard link, else copy.
+pub fn draft(from: &Path, to: &Path) -> Result<Draft> {
+    let mut draft = Draft { near: beside(to), to: to.to_owned(), placed: Placed::Reflink };
+    if !reflink(from, &draft.near) {
+        draft.placed = match std::fs::hard_link(from, &draft.near) {
+            Ok(()) => Placed::HardLink,
+            Err(_) => copy_over(from, &draft.near)?,
+        };
+    }
+    Ok(draft)
+}
+
+/// A file of its own with the content of `from` and this mode beside `to`: reflink, else copy.
+pub fn draft_copy(from: &Path, to: &Path, mode: u32) -> Result<Draft> {
+    draft_edited(from, to, mode, |_| Ok(()))
+}
+
+/// As [`draft_copy`], and writes to the copy.
+///
+/// # Errors
+/// If either file cannot be reached, or the edit fails.
+pub fn draft_edited(
+    from: &Path,
+    to: &Path,
+    mode: u32,
+    edit: impl FnOnce(&Path) -> io::Result<()>,
+) -> Result<Draft> {
+    let mut draft = Draft { near: beside(to), to: to.to_owned(), placed: Placed::Reflink };
+    if !reflink(from, &draft.near) {
+        draft.placed = copy_over(from, &draft.near)?;
+    }
+    set_mode(&draft.near, mode)?;
+    edit(&draft.near).map_err(|error| Error::new("change the copy", to, error))?;
+    Ok(draft)
+}
+
 /// Puts the content of `from` at `to` in the cheapest way: reflink, else hard link, else copy. Whatever is at `to`
 /// is replaced, never written through. With a hard link the two share mode and time.
 pub fn place(from: &Path, to: &Path) -> Result<Placed> {
-    let near = beside(to);
-    let placed = if reflink(from, &near) {
-        Placed::Reflink
-    } else if std::fs::hard_link(from, &near).is_ok() {
-        Placed::HardLink
-    } else {
-        copy_over(from, &near)?
-    };
-    move_over(&near, to)?;
-    Ok(placed)
+    draft(from, to)?.put()
 }
 
 /// Puts a file of its own with the content and mode of `from` at `to`: reflink, else copy. Whatever is at `to` is
 /// replaced, never written through.
 pub fn copy(from: &Path, to: &Path) -> Result<Placed> {
-    let near = beside(to);
-    let placed = if reflink(from, &near) { Placed::Reflink } else { copy_over(from, &near)? };
-    move_over(&near, to)?;
-    Ok(placed)
+    let mut draft = Draft { near: beside(to), to: to.to_owned(), placed: Placed::Reflink };
+    if !reflink(from, &draft.near) {
+        draft.placed = copy_over(from, &draft.near)?;
+    }
+    draft.put()
 }
 
 /// As [`copy`], with another mode, which the file has from the moment it is there.
 pub fn copy_with_mode(from: &Path, to: &Path, mode: u32) -> Result<Placed> {
-    copy_edited(from, to, mode, |_| Ok(()))
-}
-
-/// Copies a file, and writes to the copy before it takes its place.
-///
-/// # Errors
-/// If either file cannot be reached, or the edit fails.
-pub fn copy_edited(
-    from: &Path,
-    to: &Path,
-    mode: u32,
-    edit: impl FnOnce(&Path) -> io::Result<()>,
-) -> Result<Placed> {
-    let near = beside(to);
-    let placed = if reflink(from, &near) { Placed::Reflink } else { copy_over(from, &near)? };
-    set_mode(&near, mode)?;
-    if let Err(error) = edit(&near) {
-        remove_file_if_exists(&near)?;
-        return Err(Error::new("change the copy", to, error));
-    }
-    move_over(&near, to)?;
-    Ok(placed)
+    draft_edited(from, to, mode, |_| Ok(()))?.put()
 }
 
 /// A name in the same directory that nobody else uses: several processes may put the same file there at one moment.
+/// The time is in it because a killed process leaves such a file, perhaps a second name of one that must not be
+/// written to, and process ids come again.
 fn beside(to: &Path) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mut name = OsString::from(".");
+    static BEGAN: LazyLock<u128> = LazyLock::new(|| {
+        SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos()
+    });
+    let mut name = OsString::from(DRAFT_PREFIX);
     name.push(to.file_name().unwrap_or_default());
-    name.push(format!(".{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    let (process, next) = (std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    name.push(format!(".{process}-{:x}-{next}", *BEGAN));
     to.with_file_name(name)
-}
-
-fn move_over(near: &Path, to: &Path) -> Result<()> {
-    if let Err(error) = rename(near, to) {
-        remove_file_if_exists(near)?;
-        return Err(error);
-    }
-    // Renaming one link of a file over another one does nothing at all.
-    remove_file_if_exists(near)?;
-    Ok(())
 }
 
 fn copy_over(from: &Path, to: &Path) -> Result<Placed> {

@@ -28,6 +28,22 @@ impl Lock {
         &self.path
     }
 
+    /// Whether the path still leads to the locked file: whoever holds a lock may remove its file, and then others
+    /// lock another one.
+    pub fn is_current(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let Some(file) = &self.file else { return true };
+        match (file.metadata(), std::fs::metadata(&self.path)) {
+            (Ok(held), Ok(there)) => held.ino() == there.ino() && held.dev() == there.dev(),
+            _ => false,
+        }
+    }
+
+    /// The locked file itself, if there is a real lock: for those who leave a word in it.
+    pub fn file(&self) -> Option<&File> {
+        self.file.as_ref()
+    }
+
     /// Whether there is a real lock behind this: not on a file system that has none or cannot be written.
     pub fn is_real(&self) -> bool {
         self.file.is_some()

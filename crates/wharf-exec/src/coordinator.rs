@@ -7,20 +7,23 @@ use std::collections::{BinaryHeap, HashMap};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::thread::{Scope, available_parallelism};
 use std::time::{Duration, Instant};
 
 use wharf_base::{fs, process};
 
 use crate::event::{ActionResult, Change, Event, Failure, Outcome, Summary};
+use crate::flight::{self, Flight, Flights, Waiting};
 use crate::graph::{ActionId, Graph, Stage};
-use crate::lookup::{Pending, Verdict, look_up};
+use crate::ledger::Ledger;
+use crate::lookup::{Pending, Verdict, look_up, look_up_again};
 use crate::options::Options;
 use crate::pool::{CloseOnDrop, Queue, Ranked};
 use crate::record::Records;
+use crate::roots;
 use crate::runner::run_action;
 use crate::sandbox::{Lacking, Stopped};
 use crate::scratch::Scratch;
@@ -29,6 +32,7 @@ use crate::signals;
 use crate::signatures::Signatures;
 use crate::step::{Director, Made, Slot, Stream};
 use crate::store::Store;
+use crate::sweep::Laid;
 
 /// How often the caller hears a tick while commands run, and an interrupt is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -59,6 +63,7 @@ pub(crate) enum Message {
     NotKept { action: ActionId, path: PathBuf },
     NotConfined(Lacking),
     Stopped { action: ActionId, stopped: Stopped },
+    StoreTrouble(Arc<fs::Error>),
     Ended { action: ActionId, result: Result<(Outcome, Arc<Made>), Failure>, took: Duration },
     Token(io::Result<jobserver::Acquired>),
     Panicked(Box<dyn Any + Send>),
@@ -77,6 +82,8 @@ pub fn run(
     events: &mut dyn FnMut(Event),
 ) -> Result<Summary, RunError> {
     let remaining = graph.remaining().ok_or(RunError::Circle)?;
+    let (sender, inbox) = channel();
+    let _used = store.enter();
     let shop = Shop {
         graph,
         director,
@@ -84,18 +91,24 @@ pub fn run(
         signatures: Signatures::load(&options.state.join("signatures"), store.boot()),
         records: Records::new(options.state.join("units")),
         scratch: Scratch::new(options.state.join("scratch")),
+        ledger: Ledger::join(&options.state),
+        laid: Laid::new(options.state.parent().unwrap_or(&options.state).to_owned()),
+        flights: Flights::new(store.root().join("locks/run")),
+        spare: options.state.join("out"),
+        trouble: Mutex::new(sender.clone()),
         slots: graph.actions.iter().map(|_| Slot::default()).collect(),
         children: Children::default(),
         jobserver: options.jobserver.client.clone(),
         told_lacking: AtomicBool::new(false),
     };
-    let queue = Queue::default();
-    let (sender, inbox) = channel();
+    let (queue, waiting) = (Queue::default(), Waiting::default());
     let summary = std::thread::scope(|scope| {
-        let _closer = CloseOnDrop(&queue);
+        let _closers = (CloseOnDrop(&queue), flight::CloseOnDrop(&waiting));
         let coordinator = Coordinator {
             shop: &shop,
             queue: &queue,
+            waiting: &waiting,
+            has_waited: false,
             scope,
             sender,
             inbox,
@@ -118,16 +131,31 @@ pub fn run(
             watch: None,
             stopping: false,
             interrupted: None,
+            overtaken: false,
+            store_trouble: false,
         };
         coordinator.run()
     })?;
-    shop.signatures.save()?;
+    let target = options.state.parent().unwrap_or(&options.state);
+    let made = shop.slots.iter().filter_map(|slot| slot.whole.get()).map(|made| &**made);
+    shop.tolerate(roots::register(store, target, made));
+    // It spares hashing in the next run, no more.
+    shop.signatures.save().ok();
+    let Shop { laid, ledger, .. } = shop;
+    if let Some(request) = options.request.filter(|_| summary.is_success()) {
+        // What is not removed now is removed another time.
+        laid.settle(&options.state, request, ledger).ok();
+    }
     Ok(summary)
 }
 
 struct Coordinator<'scope, 'env, 'run> {
     shop: &'scope Shop<'env>,
     queue: &'scope Queue,
+    /// Actions that others are running; they count as lookups.
+    waiting: &'scope Waiting,
+    /// Whether there is a thread that waits.
+    has_waited: bool,
     scope: &'scope Scope<'scope, 'env>,
     sender: Sender<Message>,
     inbox: Receiver<Message>,
@@ -160,6 +188,8 @@ struct Coordinator<'scope, 'env, 'run> {
     /// Nothing new is started.
     stopping: bool,
     interrupted: Option<Instant>,
+    overtaken: bool,
+    store_trouble: bool,
 }
 
 impl<'scope, 'env> Coordinator<'scope, 'env, '_>
@@ -201,7 +231,8 @@ where
             }
             self.check_interrupt();
         }
-        Ok(Summary { results: self.results, interrupted: self.interrupted.is_some() })
+        let (interrupted, overtaken) = (self.interrupted.is_some(), self.overtaken);
+        Ok(Summary { results: self.results, interrupted, overtaken })
     }
 
     fn take(&mut self, message: Message) -> Result<(), RunError> {
@@ -221,6 +252,11 @@ where
             Message::NotKept { action, path } => (self.events)(Event::NotKept { action, path }),
             Message::NotConfined(lacking) => (self.events)(Event::NotConfined(lacking)),
             Message::Stopped { action, stopped } => (self.events)(Event::Stopped { action, stopped }),
+            Message::StoreTrouble(error) => {
+                if !std::mem::replace(&mut self.store_trouble, true) {
+                    (self.events)(Event::StoreTrouble { error });
+                }
+            }
             Message::Ended { action, result, took } => {
                 self.running -= 1;
                 match result {
@@ -320,6 +356,11 @@ where
     fn failed(&mut self, action: ActionId, failure: Failure, took: Duration) {
         // A child that ended by the signal that everybody got has not failed.
         self.check_interrupt();
+        if self.overtaken || matches!(failure, Failure::Overtaken) {
+            self.overtaken = true;
+            self.stop();
+            return;
+        }
         let failure = if self.interrupted.is_some() { Failure::Interrupted } else { failure };
         let failure = Arc::new(failure);
         self.results[action.0] = ActionResult::Failed(Arc::clone(&failure));
@@ -345,7 +386,7 @@ where
     /// From now on nothing is started.
     fn stop(&mut self) {
         self.stopping = true;
-        self.lookups -= self.queue.clear();
+        self.lookups -= self.queue.clear() + self.waiting.clear();
         self.ready.clear();
         self.pending.clear();
     }
@@ -371,7 +412,11 @@ where
             }
             let Some((_, Reverse(index))) = self.ready.pop() else { break };
             let pending = self.pending.remove(&index).expect("a ready action has its step");
-            self.start(ActionId(index), pending)?;
+            let shared = pending.step.cacheable && !pending.has_waited;
+            match shared.then(|| self.shop.flights.try_take(&pending.flight)) {
+                Some(None) => self.wait_for(ActionId(index), pending),
+                flight => self.start(ActionId(index), pending, flight.flatten())?,
+            }
         }
         if self.ready.is_empty() {
             // The first command holds the token that this process was started with.
@@ -396,7 +441,28 @@ where
         Ok(())
     }
 
-    fn start(&mut self, action: ActionId, pending: Pending) -> Result<(), RunError> {
+    /// Somebody else is running the action: no token is held until there is a result, or none after all.
+    fn wait_for(&mut self, action: ActionId, pending: Pending) {
+        (self.events)(Event::Waiting { action });
+        self.lookups += 1;
+        self.waiting.push(action, pending);
+        if std::mem::replace(&mut self.has_waited, true) {
+            return;
+        }
+        let (shop, waiting, sender) = (self.shop, self.waiting, self.sender.clone());
+        self.scope.spawn(move || {
+            while let Some((action, pending)) = waiting.pop(&shop.flights) {
+                let begun = Instant::now();
+                let message = match catch_unwind(AssertUnwindSafe(|| look_up_again(shop, action, pending))) {
+                    Ok(verdict) => Message::LookedUp { action, verdict, took: begun.elapsed() },
+                    Err(panic) => Message::Panicked(panic),
+                };
+                sender.send(message).ok();
+            }
+        });
+    }
+
+    fn start(&mut self, action: ActionId, pending: Pending, flight: Option<Flight>) -> Result<(), RunError> {
         if self.watch.is_none() {
             self.watch = Some(signals::Watch::start());
             self.shop.scratch.prepare()?;
@@ -405,8 +471,11 @@ where
         let (shop, sender) = (self.shop, self.sender.clone());
         self.scope.spawn(move || {
             let begun = Instant::now();
-            let message = match catch_unwind(AssertUnwindSafe(|| run_action(shop, action, pending, &sender)))
-            {
+            let message = match catch_unwind(AssertUnwindSafe(|| {
+                let ended = run_action(shop, action, pending, &sender);
+                drop(flight);
+                ended
+            })) {
                 Ok(result) => Message::Ended { action, result, took: begun.elapsed() },
                 Err(panic) => Message::Panicked(panic),
             };

@@ -60,6 +60,17 @@ pub enum Event {
         /// What it wanted.
         stopped: Stopped,
     },
+    /// Another build is running the same action: this one waits for its result.
+    Waiting {
+        /// Which.
+        action: ActionId,
+    },
+    /// Something could not be kept in the store, or be brought back from it. Told once for each run: it costs time,
+    /// and nothing else.
+    StoreTrouble {
+        /// What did not work out.
+        error: Arc<fs::Error>,
+    },
     /// The outputs of an action are in place.
     Finished {
         /// Whose.
@@ -188,6 +199,9 @@ pub enum Failure {
     /// The build was interrupted.
     #[error("interrupted")]
     Interrupted,
+    /// Another build in the same target directory put something else where this one's inputs or outputs are.
+    #[error("another build has changed the target directory meanwhile")]
+    Overtaken,
 }
 
 /// How one action ended.
@@ -208,12 +222,17 @@ pub struct Summary {
     pub results: Vec<ActionResult>,
     /// Whether a signal ended it.
     pub interrupted: bool,
+    /// Whether another build in the same target directory, of other sources, came between: what was done so far is
+    /// kept, but the whole is to be planned and run again.
+    pub overtaken: bool,
 }
 
 impl Summary {
     /// Whether every action's outputs are in place.
     pub fn is_success(&self) -> bool {
-        !self.interrupted && self.results.iter().all(|result| matches!(result, ActionResult::Done(..)))
+        !self.interrupted
+            && !self.overtaken
+            && self.results.iter().all(|result| matches!(result, ActionResult::Done(..)))
     }
 
     /// How many actions ended in this way.

@@ -36,7 +36,7 @@ pub(crate) fn claim(root: &Path) -> fs::Result<Claim> {
         if marked(root, number)?.is_some() {
             continue;
         }
-        let Some(lock) = lock::try_acquire(&root.join(format!("{number}.lock")), Mode::Exclusive)? else {
+        let Some(lock) = lock::try_acquire(&lock_path(root, number), Mode::Exclusive)? else {
             continue;
         };
         // Another process may have finished between the two looks.
@@ -44,6 +44,24 @@ pub(crate) fn claim(root: &Path) -> fs::Result<Claim> {
             return Ok(Claim { number, _lock: lock });
         }
     }
+}
+
+/// The lock of whoever fills a directory.
+pub(crate) fn lock_path(root: &Path, number: u32) -> PathBuf {
+    root.join(format!("{number}.lock"))
+}
+
+/// Whether the directory of this number (`<root>/<number>`) holds what its mark says; one without a mark is being
+/// filled.
+pub(crate) fn is_unaltered(numbered: &Path) -> bool {
+    let Ok(Some(marked)) = fs::read_if_exists(&numbered.join("whole")) else { return true };
+    let name = numbered.parent().and_then(Path::file_name).unwrap_or_default();
+    // As the plan shapes it: `<profile>/build/<name>/out`.
+    let trees = fs::read_dir(numbered).unwrap_or_default().into_iter().filter(|entry| entry.kind.is_dir());
+    let signatures = Signatures::load(&numbered.join("none"), Digest::of("none"));
+    trees.map(|tree| tree.path.join("build").join(name).join("out")).all(|tree| {
+        Manifest::scan(&tree, &signatures).is_ok_and(|now| now.digest().to_hex().as_bytes() == marked)
+    })
 }
 
 /// Says that a directory is whole.

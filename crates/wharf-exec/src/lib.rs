@@ -6,16 +6,20 @@
 //!
 //! Knows processes, files and digests. Must not know packages, rustc, HTTP or the terminal.
 
+mod collect;
 mod coordinator;
 mod event;
+mod flight;
 mod generation;
 mod graph;
+mod ledger;
 mod look;
 mod lookup;
 mod mirror;
 mod options;
 mod pool;
 mod record;
+mod roots;
 mod runner;
 mod sandbox;
 mod scan;
@@ -26,11 +30,13 @@ mod signatures;
 mod start;
 mod step;
 mod store;
+mod sweep;
 mod sys;
 mod tree;
 
 use wharf_base::sealed;
 
+pub use collect::{Collected, Usage, Verified};
 pub use coordinator::{RunError, run};
 pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};
 pub use graph::{Action, ActionId, Graph, Need, Stage};
@@ -42,4 +48,4 @@ pub use step::{
     Undeclared,
 };
 pub use store::Store;
-pub use sys::new_session;
+pub use sys::{disk_size, new_session};

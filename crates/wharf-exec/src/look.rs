@@ -84,6 +84,28 @@ impl Sight {
     }
 }
 
+impl Sight {
+    /// A digest of what is there now.
+    pub(crate) fn now(&self, step: &Step, signatures: &Signatures) -> Digest {
+        let mut hasher = Hasher::for_purpose("sight now");
+        for seen in &self.env {
+            hasher.value(seen.name.as_bytes()).value(step.env(&seen.name).unwrap_or_default().as_bytes());
+        }
+        for seen in &self.paths {
+            hasher.value(seen.path.as_os_str().as_bytes());
+            match Eye::new(signatures).path(&step.place(&seen.path)) {
+                Ok(Seen::File(digest) | Seen::Dir(digest)) => hasher.digest(&digest),
+                Ok(Seen::Missing) => hasher.value("missing"),
+                Ok(Seen::Other) | Err(_) => hasher.value("other"),
+            };
+        }
+        for tree in &self.trees {
+            hasher.digest(&tree.now(step, signatures).unwrap_or_else(|| Digest::of("none")));
+        }
+        hasher.finish()
+    }
+}
+
 impl SeenTree {
     pub(crate) fn now(&self, step: &Step, signatures: &Signatures) -> Option<Digest> {
         let watch = TreeWatch {

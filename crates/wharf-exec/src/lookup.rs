@@ -9,11 +9,13 @@ use wharf_base::fs;
 use wharf_base::lock::{self, Lock, Mode};
 
 use crate::event::{Change, Failure, Outcome};
+use crate::flight;
 use crate::generation;
 use crate::graph::{ActionId, Stage};
 use crate::mirror;
 use crate::record::{self, Record};
 use crate::shop::{Shop, Ware};
+use crate::signatures::Stamp;
 use crate::step::{Dest, KeptLine, Made, MadeOutput, Output, Step, TreeOutput};
 use crate::store::{Blob, Entry, base_keys, incremental_key, is_executable};
 use crate::tree::Manifest;
@@ -34,6 +36,12 @@ pub(crate) struct Pending {
     pub incremental: bool,
     /// Whether what it reads was ever changed in this target directory.
     pub edited: bool,
+    /// What to lock while it runs.
+    pub flight: Vec<Digest>,
+    /// The state of the lists of results that were looked through.
+    pub lists: Vec<Option<Stamp>>,
+    /// Whether somebody else was running it, and left nothing that serves here: then this run waits for nobody.
+    pub has_waited: bool,
 }
 
 impl Pending {
@@ -51,9 +59,13 @@ impl Pending {
 pub(crate) fn look_up(shop: &Shop<'_>, action: ActionId) -> Result<Verdict, Failure> {
     let step = shop.director.step(action, &shop.done())?;
     if !step.cacheable {
-        let why = vec![Change::AlwaysRuns];
-        return Ok(Verdict::Miss(Box::new(Pending { step, why, incremental: false, edited: false })));
+        let (why, flight, lists) = (vec![Change::AlwaysRuns], Vec::new(), Vec::new());
+        let (incremental, edited, has_waited) = (false, false, false);
+        let pending = Pending { step, why, incremental, edited, flight, lists, has_waited };
+        return Ok(Verdict::Miss(Box::new(pending)));
     }
+    // Looked at first: what comes later is news.
+    let lists = lists(shop, &step);
     if let Some((outcome, made)) = find(shop, action, &step)? {
         return Ok(Verdict::Hit(outcome, made));
     }
@@ -70,7 +82,44 @@ pub(crate) fn look_up(shop: &Shop<'_>, action: ActionId) -> Result<Verdict, Fail
         why.push(Change::ResultLost);
     }
     let incremental = step.incremental.as_ref().is_some_and(|form| form.force || edited);
-    Ok(Verdict::Miss(Box::new(Pending { step, why, incremental, edited })))
+    let (flight, has_waited) = (Vec::new(), false);
+    let mut pending = Pending { step, why, incremental, edited, flight, lists, has_waited };
+    pending.flight = flight::keys(shop, &pending);
+    Ok(Verdict::Miss(Box::new(pending)))
+}
+
+/// Looks again after somebody else was running the action.
+pub(crate) fn look_up_again(
+    shop: &Shop<'_>,
+    action: ActionId,
+    mut pending: Pending,
+) -> Result<Verdict, Failure> {
+    if let Some((outcome, made)) = find(shop, action, &pending.step)? {
+        return Ok(Verdict::Hit(outcome, made));
+    }
+    pending.has_waited = true;
+    Ok(Verdict::Miss(Box::new(pending)))
+}
+
+/// What a lookup that missed may find now: another run may have ended between it and the start of the command.
+pub(crate) fn find_news(
+    shop: &Shop<'_>,
+    action: ActionId,
+    pending: &Pending,
+) -> Result<Option<(Outcome, Arc<Made>)>, Failure> {
+    if pending.lists.is_empty() || pending.lists == lists(shop, &pending.step) {
+        return Ok(None);
+    }
+    find(shop, action, &pending.step)
+}
+
+fn lists(shop: &Shop<'_>, step: &Step) -> Vec<Option<Stamp>> {
+    let plain = base_keys(step);
+    let others: Vec<Digest> = match step.incremental {
+        Some(_) => plain.iter().map(incremental_key).collect(),
+        None => Vec::new(),
+    };
+    plain.iter().chain(&others).map(|key| shop.store.list_stamp(key)).collect()
 }
 
 /// Looks for a result that serves, and puts its outputs in place. The plain form first: it is the one that others
@@ -87,22 +136,42 @@ pub(crate) fn find(
     };
     for (key, local) in [&plain, &others].into_iter().flat_map(|keys| tries(step, keys)) {
         let anywhere = local.is_some();
-        for entry in shop.store.entries(&key) {
+        let entries = shop.store.entries(&key);
+        let is_stale = entries.is_stale();
+        for (position, entry) in entries.enumerate() {
             if !entry.sight.holds(step, &shop.signatures, anywhere) {
                 continue;
             }
-            let Some(outcome) = put_in_place(shop, step, &key, &entry)? else {
-                shop.store.remove(&key, &entry.sight)?;
+            let placed = match put_in_place(shop, step, &key, &entry) {
+                // No room for it, or it was removed just now: making it may work all the same.
+                Err(Failure::File(error)) => {
+                    shop.tell_trouble(error);
+                    None
+                }
+                placed => placed?,
+            };
+            let Some(outcome) = placed else {
+                shop.tolerate(shop.store.remove(&key, &entry.sight));
                 continue;
             };
             if outcome == Outcome::Restored {
-                write_record(shop, action, step, &entry)?;
+                write_record(shop, action, step, &entry);
                 // What served once in a checkout goes on to serve there.
                 if let Some(local) = local {
-                    shop.store.insert(&local, &entry)?;
+                    shop.tolerate(shop.store.insert(&local, &entry));
                 }
             }
-            let tree_copy = second_place(shop, step, &entry)?;
+            // What is used goes to the front, so that those that nobody brings back any more are the last.
+            match position {
+                0 if is_stale => shop.store.stamp(&key),
+                0 => {}
+                _ if outcome == Outcome::Restored || entry.is_stale() => {
+                    shop.tolerate(shop.store.insert(&key, &entry));
+                }
+                _ => {}
+            }
+            shop.laid.note(shop.name(action), step);
+            let tree_copy = shop.tolerate(second_place(shop, step, &entry)).flatten();
             let made = Arc::new(Made { tree_copy, ..made(step, entry) });
             shop.slots[action.0].whole.set(Arc::clone(&made)).ok();
             return Ok(Some((outcome, made)));
@@ -121,15 +190,21 @@ fn tries(step: &Step, keys: &[Digest]) -> Vec<(Digest, Option<Digest>)> {
     }
 }
 
-fn write_record(shop: &Shop<'_>, action: ActionId, step: &Step, entry: &Entry) -> fs::Result<()> {
+/// The record only says why something is built again, so one that cannot be written is no failure.
+fn write_record(shop: &Shop<'_>, action: ActionId, step: &Step, entry: &Entry) {
     let name = shop.name(action);
     let edited = shop.records.read(name).is_some_and(|record| record.edited);
     let (recipe, inputs, sight) = (step.recipe.clone(), step.inputs.clone(), entry.sight.clone());
-    shop.records.write(name, &Record { recipe, inputs, sight, edited })
+    shop.records.write(name, &Record { recipe, inputs, sight, edited }).ok();
 }
 
 /// Puts in place what is not there yet. `None` if a content is missing or damaged.
-fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs::Result<Option<Outcome>> {
+fn put_in_place(
+    shop: &Shop<'_>,
+    step: &Step,
+    key: &Digest,
+    entry: &Entry,
+) -> Result<Option<Outcome>, Failure> {
     let fresh = shop.store.is_of_this_boot(entry);
     let mut missing = Vec::new();
     for output in &step.outputs {
@@ -151,7 +226,7 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
     let tree = match (&step.tree, &entry.tree) {
         (Some(tree), Some(kept)) => {
             let Some(path) = generation::path_of(tree, entry.generation) else { return Ok(None) };
-            (!kept.0.is_at(&path, &shop.signatures)).then_some((tree, path, kept))
+            (!is_tree_there(shop, tree, &path, &kept.0)?).then_some((tree, path, kept))
         }
         (Some(_), None) => return Ok(None),
         _ => None,
@@ -174,9 +249,22 @@ fn put_in_place(shop: &Shop<'_>, step: &Step, key: &Digest, entry: &Entry) -> fs
         shop.lay(&Ware::new(step, blob), &source, dest)?;
     }
     if !fresh {
-        confirm(shop, key, entry)?;
+        shop.tolerate(confirm(shop, key, entry));
     }
     Ok(Some(Outcome::Restored))
+}
+
+/// Whether a tree is there. One whose place is given may be being filled by another run, which is waited for.
+fn is_tree_there(shop: &Shop<'_>, tree: &TreeOutput, path: &Path, manifest: &Manifest) -> fs::Result<bool> {
+    let is_given = matches!(tree, TreeOutput::At(_));
+    if is_given && !path.exists() {
+        return Ok(false);
+    }
+    let _lock = if is_given { Some(lock_tree(path)?) } else { None };
+    if is_given {
+        shop.ledger.forget(path);
+    }
+    Ok(manifest.is_at(path, &shop.signatures))
 }
 
 /// Puts a tree back. A chosen directory may have been given to another content since: that one stays.
@@ -186,7 +274,7 @@ fn restore_tree(
     path: &Path,
     kept: &(Manifest, Vec<Blob>),
     fresh: bool,
-) -> fs::Result<bool> {
+) -> Result<bool, Failure> {
     let content = kept.0.digest();
     if let (TreeOutput::Chosen { root, .. }, Some(number)) = (tree, number) {
         if generation::marked(root, number)?.is_some_and(|marked| marked != content.to_hex()) {
@@ -199,7 +287,13 @@ fn restore_tree(
         }
         return Ok(whole);
     }
-    Ok(kept.0.is_at(path, &shop.signatures) || shop.store.restore_tree(kept, path, fresh)?.is_some())
+    if kept.0.is_at(path, &shop.signatures) {
+        return Ok(true);
+    }
+    shop.ledger.begin(path)?;
+    let is_whole = shop.store.restore_tree(kept, path, fresh)?.is_some();
+    shop.ledger.put(path, &content, || Ok(()))?;
+    Ok(is_whole)
 }
 
 /// Notes that the contents of an entry, all of them, are whole in this boot.

@@ -4,6 +4,8 @@ use std::io;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
+use wharf_base::digest::Digest;
+
 use crate::sys;
 
 /// How a run is to go.
@@ -16,6 +18,9 @@ pub struct Options {
     pub jobserver: Jobserver,
     /// Whether what does not depend on a failed action goes on.
     pub keep_going: bool,
+    /// Names the request among those of the target directory: when the same one leads to other actions than before,
+    /// what the earlier ones laid is removed. `None` for one that is not remembered.
+    pub request: Option<Digest>,
 }
 
 /// A pool of tokens shared with all child processes that understand it: a running command holds one. The first one is

@@ -21,7 +21,7 @@ use crate::mirror;
 use crate::record::Record;
 use crate::sandbox::{Deed, Stopped};
 use crate::scan::{self, Scan};
-use crate::shop::{Shop, Ware};
+use crate::shop::{InputsNow, Shop, Ware};
 use crate::signatures::Stamp;
 use crate::start::{self, Running};
 use crate::step::{KeptLine, LineRole, Made, Output, RunOutput, Step, Stream, TreeOutput};
@@ -45,6 +45,9 @@ pub(crate) struct Runner<'a> {
     number: Option<u32>,
     /// Files of its own that the command changed beside its outputs.
     wrote: BTreeSet<PathBuf>,
+    /// Whether the result must not serve anybody else: it was made of inputs that somebody changed, or in a directory
+    /// that no entry can name.
+    is_doubtful: bool,
     trouble: Option<Failure>,
 }
 
@@ -65,25 +68,30 @@ pub(crate) fn run_action(
     mut pending: Pending,
     sender: &Sender<Message>,
 ) -> Result<(Outcome, Arc<Made>), Failure> {
+    if let Some(found) = lookup::find_news(shop, action, &pending)? {
+        return Ok(found);
+    }
     let mut claim = None;
-    let _tree_lock = match &pending.step.tree {
-        Some(TreeOutput::Chosen { root, variable, .. }) => {
-            let claimed = generation::claim(root)?;
-            let path =
-                pending.step.tree.as_ref().and_then(|tree| generation::path_of(tree, Some(claimed.number)));
-            pending.step.command.env.set(variable.clone(), path.unwrap_or_default());
+    let mut is_spare = false;
+    let _tree_lock = match pending.step.tree.clone() {
+        Some(TreeOutput::Chosen { root, below, variable }) => {
+            let (claimed, root) = claim_directory(shop, root, &mut is_spare)?;
+            let tree = TreeOutput::Chosen { root, below, variable: variable.clone() };
+            let path = generation::path_of(&tree, Some(claimed.number)).unwrap_or_default();
+            pending.step.command.env.set(variable, path);
+            pending.step.tree = Some(tree);
             claim = Some(claimed);
             None
         }
         Some(TreeOutput::At(path)) => {
-            let (lock, waited) = lookup::lock_tree(path)?;
+            let (lock, waited) = lookup::lock_tree(&path)?;
             if waited && pending.step.cacheable {
                 // Another process has just filled the tree, likely with what is wanted, and may be using it.
                 drop(lock);
                 if let Some(found) = lookup::find(shop, action, &pending.step)? {
                     return Ok(found);
                 }
-                Some(lookup::lock_tree(path)?.0)
+                Some(lookup::lock_tree(&path)?.0)
             } else {
                 Some(lock)
             }
@@ -96,6 +104,9 @@ pub(crate) fn run_action(
     let number = claim.as_ref().map(|claim| claim.number);
     let tree_path = pending.step.tree.as_ref().and_then(|tree| generation::path_of(tree, number));
     if let Some(path) = &tree_path {
+        if claim.is_none() {
+            shop.ledger.begin(path)?;
+        }
         fs::remove_any(path)?;
         fs::create_dir_all(path)?;
     }
@@ -121,10 +132,38 @@ pub(crate) fn run_action(
         tree: tree_path,
         number,
         wrote: BTreeSet::new(),
+        is_doubtful: is_spare,
         trouble: None,
     };
-    let took = runner.run(&command)?;
-    runner.finish(&command, started, took)
+    let ran = runner.run(&command);
+    // A command that read what another build put there may have failed for that reason alone.
+    match shop.inputs_now(action) {
+        InputsNow::Overtaken if !matches!(ran, Err(Failure::Interrupted)) => return Err(Failure::Overtaken),
+        InputsNow::Changed(path) if ran.is_ok() => {
+            sender.send(Message::NotKept { action, path }).ok();
+            runner.is_doubtful = true;
+        }
+        _ => {}
+    }
+    runner.finish(&command, started, ran?)
+}
+
+/// Chooses the directory of a tree. Where the store has no room for one, it gets one in the target directory, which
+/// the flag tells: what depends on its name then serves nobody else.
+fn claim_directory(
+    shop: &Shop<'_>,
+    root: PathBuf,
+    is_spare: &mut bool,
+) -> fs::Result<(generation::Claim, PathBuf)> {
+    match generation::claim(&root) {
+        Ok(claim) => Ok((claim, root)),
+        Err(error) => {
+            shop.tell_trouble(error);
+            *is_spare = true;
+            let spare = shop.spare.join(root.file_name().unwrap_or_default());
+            Ok((generation::claim(&spare)?, spare))
+        }
+    }
 }
 
 impl Runner<'_> {
@@ -193,8 +232,8 @@ impl Runner<'_> {
         match self.shop.director.line(self.action, stream, &text) {
             LineRole::Drop => {}
             LineRole::Early => {
-                if let Err(error) = self.lay_early() {
-                    self.trouble.get_or_insert(error.into());
+                if let Err(failure) = self.lay_early() {
+                    self.trouble.get_or_insert(failure);
                 }
             }
             role @ (LineRole::Keep | LineRole::Pass) => {
@@ -209,7 +248,7 @@ impl Runner<'_> {
 
     /// Puts the early outputs in place and lets dependents start. Their scratch names stay: the command goes on
     /// using them.
-    fn lay_early(&mut self) -> fs::Result<()> {
+    fn lay_early(&mut self) -> Result<(), Failure> {
         let step = &self.pending.step;
         let mut outputs = BTreeMap::new();
         for output in step.outputs.iter().filter(|output| output.early) {
@@ -217,7 +256,7 @@ impl Runner<'_> {
             let metadata = match fs::metadata(&file) {
                 Ok(metadata) => metadata,
                 Err(error) if error.is_not_found() && output.optional => continue,
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             };
             let digest = Digest::of_file(&file)?;
             if step.cacheable {
@@ -274,7 +313,11 @@ impl Runner<'_> {
                     let marks = scan.as_mut().map(|scan| scan.file(&file)).transpose()?.unwrap_or_default();
                     let (digest, blob) = self.place(output, (&file, &metadata), marks, sight.is_some())?;
                     product.outputs.push((output.name.clone(), digest, metadata.len()));
-                    blobs.extend(blob.map(|blob| (output.name.clone(), blob)));
+                    match blob {
+                        Some(blob) => blobs.push((output.name.clone(), blob)),
+                        // All or nothing.
+                        None => sight = None,
+                    }
                 }
                 Err(error) if error.is_not_found() && output.optional => {
                     for dest in &output.dests {
@@ -297,9 +340,12 @@ impl Runner<'_> {
                 .for_each(|value| scan.text(value.as_bytes()));
             sight.held = scan.held().into_iter().map(PlainPath).collect();
         }
-        self.keep(sight, &product, blobs)?;
+        self.keep(sight, &product, blobs);
+        shop.laid.note(shop.name(self.action), step);
         let tree_copy = match (&step.tree_copy, &product.tree) {
-            (Some(copy), Some((manifest, path))) => mirror::fill(copy, manifest, path, &shop.signatures)?,
+            (Some(copy), Some((manifest, path))) => {
+                shop.tolerate(mirror::fill(copy, manifest, path, &shop.signatures)).flatten()
+            }
             _ => None,
         };
         let made = Arc::new(Made { tree_copy, ..product.made(step) });
@@ -309,10 +355,11 @@ impl Runner<'_> {
 
     /// Sees what is in the tree now. Where its place was chosen, an older directory that holds the same takes its
     /// place: paths that dependents hold stay what they were.
-    fn settle_tree(&self, tree: &TreeOutput, path: PathBuf, product: &mut Product) -> fs::Result<()> {
+    fn settle_tree(&self, tree: &TreeOutput, path: PathBuf, product: &mut Product) -> Result<(), Failure> {
         let signatures = &self.shop.signatures;
         let manifest = Manifest::scan(&path, signatures)?;
         let (TreeOutput::Chosen { root, .. }, Some(number)) = (tree, self.number) else {
+            self.shop.ledger.put(&path, &manifest.digest(), || Ok(()))?;
             product.tree = Some((manifest, path));
             return Ok(());
         };
@@ -346,7 +393,7 @@ impl Runner<'_> {
     /// What the command read; `None` if the result cannot be found again.
     fn sight(&self, started: i64, product: &Product) -> Result<Option<Sight>, Failure> {
         let step = &self.pending.step;
-        if !step.cacheable {
+        if !step.cacheable || self.is_doubtful {
             return Ok(None);
         }
         let run = RunOutput {
@@ -381,13 +428,9 @@ impl Runner<'_> {
             Some((digest, _)) => *digest,
             None => Digest::of_file(file)?,
         };
-        let blob = match keep {
-            true => Some(Blob {
-                marks: marks.clone(),
-                ..self.shop.store.put(file, digest, output.executable, false)?
-            }),
-            false => None,
-        };
+        // What cannot be kept is put in its place all the same.
+        let put = || self.shop.tolerate(self.shop.store.put(file, digest, output.executable, false));
+        let blob = keep.then(put).flatten().map(|blob| Blob { marks: marks.clone(), ..blob });
         let checkout = self.pending.step.checkout.as_ref();
         let ware = Ware { digest, executable: output.executable, marks: &marks, checkout };
         let source = match &blob {
@@ -405,15 +448,10 @@ impl Runner<'_> {
     }
 
     /// Writes the entry and the record. The entry comes last: what it names must be there.
-    fn keep(
-        &self,
-        sight: Option<Sight>,
-        product: &Product,
-        outputs: Vec<(String, Blob)>,
-    ) -> Result<(), Failure> {
+    fn keep(&self, sight: Option<Sight>, product: &Product, outputs: Vec<(String, Blob)>) {
         let (shop, step) = (self.shop, &self.pending.step);
         if !step.cacheable {
-            return Ok(());
+            return;
         }
         let record = Record {
             recipe: step.recipe.clone(),
@@ -421,10 +459,14 @@ impl Runner<'_> {
             sight: sight.clone().unwrap_or_default(),
             edited: self.pending.edited,
         };
-        shop.records.write(shop.name(self.action), &record)?;
-        let Some(sight) = sight else { return Ok(()) };
+        // It only says why something is built again.
+        shop.records.write(shop.name(self.action), &record).ok();
+        let Some(sight) = sight else { return };
         let tree = match &product.tree {
-            Some((manifest, path)) => Some((manifest.clone(), shop.store.put_tree(manifest, path)?)),
+            Some((manifest, path)) => match shop.tolerate(shop.store.put_tree(manifest, path)) {
+                Some(blobs) => Some((manifest.clone(), blobs)),
+                None => return,
+            },
             None => None,
         };
         let entry = Entry {
@@ -436,14 +478,16 @@ impl Runner<'_> {
             stdout: product.stdout.clone(),
             lines: product.lines.clone(),
             took: product.took,
+            used: 0,
         };
         let keys = self.pending.keys();
         // What was changed beside the outputs is nowhere else: of the keys, only the narrowest may lead here.
         let wider = if self.wrote.is_empty() { 0 } else { keys.len() - 1 };
         for key in &keys[wider..] {
-            shop.store.insert(key, &entry)?;
+            if shop.tolerate(shop.store.insert(key, &entry)).is_none() {
+                return;
+            }
         }
-        Ok(())
     }
 }
 

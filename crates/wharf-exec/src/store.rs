@@ -3,10 +3,12 @@
 //! Nothing is synced to the disk. What was written shortly before a crash may come back empty, so an entry carries
 //! the boot in which its contents were last known to be whole, and in another boot they are hashed before use.
 
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 use wharf_base::digest::{Digest, Hasher};
@@ -14,11 +16,11 @@ use wharf_base::{fs, lock};
 
 use crate::look::{PlainPath, Sight};
 use crate::sealed;
-use crate::signatures::Stamp;
+use crate::signatures::{self, Stamp};
 use crate::step::{KeptLine, Step, Undeclared};
 use crate::tree::{Manifest, Node};
 
-const MAGIC: &[u8] = b"wharf entries 3\n";
+const MAGIC: &[u8] = b"wharf entries 4\n";
 
 /// How many results are kept under one key: one for each set of sources seen lately. Those that name a checkout are
 /// counted apart: another one must not drive them out.
@@ -59,6 +61,16 @@ pub(crate) struct Entry {
     pub stdout: Option<String>,
     pub lines: Vec<KeptLine>,
     pub took: Duration,
+    /// When it was made or brought back last, in nanoseconds since 1970. For the first one of a list the time of the
+    /// file counts too.
+    pub used: i64,
+}
+
+impl Entry {
+    /// Whether its last use is to be noted anew.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.used < signatures::now() - STAMPED
+    }
 }
 
 /// The keys under which results of this step are found, the one that is shared furthest first. One that is made is
@@ -104,6 +116,19 @@ impl Store {
         Ok(Store { root: root.to_owned(), boot_known: !boot.is_empty(), boot: Digest::of(boot) })
     }
 
+    /// Whether this directory can hold a store: it exists or can be made, and can be written.
+    ///
+    /// # Errors
+    /// What cannot be done with it.
+    pub fn probe(root: &Path) -> fs::Result<()> {
+        for part in ["cas", "ac", "locks", "out"] {
+            let part = root.join(part);
+            fs::create_dir_all(&part)?;
+            crate::sys::check_writable(&part).map_err(|cause| fs::Error::new("write in", &part, cause))?;
+        }
+        Ok(())
+    }
+
     /// The directory.
     pub fn root(&self) -> &Path {
         &self.root
@@ -129,6 +154,9 @@ impl Store {
             && metadata.size() == size
             && Digest::of_file(&path).is_ok_and(|there| there == digest)
         {
+            // Whoever makes room sees by the file's times that somebody has come to need it.
+            fs::set_mode(&path, if executable { 0o555 } else { 0o444 })?;
+            let metadata = fs::metadata(&path)?;
             return Ok(blob(digest, executable, &metadata));
         }
         let dir = path.parent().expect("a blob lies in a directory of the store");
@@ -152,7 +180,7 @@ impl Store {
     fn draft_name(&self) -> String {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        format!(".draft-{}-{}-{count}", std::process::id(), crate::signatures::now())
+        format!(".draft-{}-{}-{count}", std::process::id(), signatures::now())
     }
 
     /// The file of a blob, if it is there and whole; a damaged one is removed. `fresh` says that the blob was whole
@@ -235,16 +263,29 @@ impl Store {
         self.root.join("ac").join(&hex[..2]).join(&hex[2..])
     }
 
+    /// What a look at the list of a key says; `None` if there is none.
+    pub(crate) fn list_stamp(&self, key: &Digest) -> Option<Stamp> {
+        std::fs::metadata(self.list_path(key)).ok().map(|metadata| Stamp::of(&metadata))
+    }
+
     /// The sealed entries under a key, newest first.
     pub(crate) fn entries(&self, key: &Digest) -> Entries {
-        Entries { bytes: std::fs::read(self.list_path(key)).unwrap_or_default(), at: 0 }
+        let mut entries = Entries { bytes: Vec::new(), at: 0, modified: i64::MAX, is_garbled: false };
+        if let Ok(mut file) = File::open(self.list_path(key))
+            && let Ok(metadata) = file.metadata()
+            && metadata.is_file()
+        {
+            entries.modified = Stamp::of(&metadata).modified();
+            file.read_to_end(&mut entries.bytes).ok();
+        }
+        entries
     }
 
     /// Adds an entry under a key; one that was seen to read the same gives way.
     pub(crate) fn insert(&self, key: &Digest, entry: &Entry) -> fs::Result<()> {
         self.change(key, |list| {
             list.retain(|old| old.sight != entry.sight);
-            list.insert(0, entry.clone());
+            list.insert(0, Entry { used: signatures::now(), ..entry.clone() });
             thin_out(list);
         })
     }
@@ -252,6 +293,33 @@ impl Store {
     /// Removes the entry that was seen to read this.
     pub(crate) fn remove(&self, key: &Digest, sight: &Sight) -> fs::Result<()> {
         self.change(key, |list| list.retain(|old| old.sight != *sight))
+    }
+
+    /// Removes the entries that were seen to read these.
+    pub(crate) fn remove_all(&self, key: &Digest, sights: &[Sight]) -> fs::Result<()> {
+        self.change(key, |list| list.retain(|old| !sights.contains(&old.sight)))?;
+        if self.entries(key).next().is_none() {
+            fs::remove_file_if_exists(&self.list_path(key))?;
+        }
+        Ok(())
+    }
+
+    /// Notes that the first entry of a list was used.
+    pub(crate) fn stamp(&self, key: &Digest) {
+        if let Ok(file) = File::open(self.list_path(key)) {
+            file.set_modified(SystemTime::now()).ok();
+        }
+    }
+
+    /// Holds the store as one that uses it: nothing is removed meanwhile to make room. Where there are no locks,
+    /// nothing ever is.
+    pub(crate) fn enter(&self) -> Option<lock::Lock> {
+        lock::acquire(&self.use_lock(), lock::Mode::Shared, || ()).ok()
+    }
+
+    /// The lock of those who use the store.
+    pub(crate) fn use_lock(&self) -> PathBuf {
+        self.root.join("locks/use")
     }
 
     fn change(&self, key: &Digest, edit: impl FnOnce(&mut Vec<Entry>)) -> fs::Result<()> {
@@ -293,6 +361,24 @@ fn blob(digest: Digest, executable: bool, metadata: &std::fs::Metadata) -> Blob 
 pub(crate) struct Entries {
     bytes: Vec<u8>,
     at: usize,
+    /// When the list was written or last stamped.
+    modified: i64,
+    is_garbled: bool,
+}
+
+/// How exactly the last use of a result is known, in nanoseconds: stamping costs more than looking.
+const STAMPED: i64 = 12 * 60 * 60 * 1_000_000_000;
+
+impl Entries {
+    /// Whether the time of the list says too little about its last use.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.modified < signatures::now() - STAMPED
+    }
+
+    /// Whether everything that was read so far was whole.
+    pub(crate) fn was_whole(&self) -> bool {
+        !self.is_garbled
+    }
 }
 
 impl Iterator for Entries {
@@ -300,14 +386,19 @@ impl Iterator for Entries {
 
     fn next(&mut self) -> Option<Entry> {
         loop {
-            let (length, rest) = self.bytes.get(self.at..)?.split_first_chunk::<8>()?;
+            let left = self.bytes.get(self.at..)?;
+            self.is_garbled |= !left.is_empty() && left.len() < 8;
+            let (length, rest) = left.split_first_chunk::<8>()?;
             let length = usize::try_from(u64::from_le_bytes(*length)).ok()?;
             let entry = rest.get(..length).map(|sealed| sealed::open(MAGIC, sealed));
             self.at += 8 + length.min(rest.len());
             match entry {
                 Some(Some(entry)) => return Some(entry),
-                Some(None) => {}
-                None => return None,
+                Some(None) => self.is_garbled = true,
+                None => {
+                    self.is_garbled = true;
+                    return None;
+                }
             }
         }
     }
@@ -333,6 +424,7 @@ mod tests {
             stdout: None,
             lines: Vec::new(),
             took: Duration::ZERO,
+            used: 0,
         }
     }
 
@@ -349,7 +441,7 @@ mod tests {
         let time = fs::metadata(&path).unwrap().modified().unwrap();
         fs::set_mode(&path, 0o644).unwrap();
         fs::write(&path, "\0\0\0\0").unwrap();
-        std::fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
         assert_eq!(store.whole(&blob, false), None);
         assert!(!path.exists());
 

@@ -1,7 +1,10 @@
 //! `clean`: removes what builds have made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::SystemTime;
 
 use wharf_core::profile::{ProfileSet, ProfileSources};
 use wharf_core::{CrateType, Package, PackageId, PackageIdSpec, Target, TargetKind};
@@ -44,12 +47,17 @@ pub struct Cleaner<'a> {
     pub notes: &'a mut dyn FnMut(CleanNote),
     /// The counts so far.
     pub cleaned: Cleaned,
+    /// Where large directories are moved to, to be removed by another process: removing takes long, moving does not.
+    pub trash: Option<PathBuf>,
 }
+
+/// A directory of more files than this is moved away first.
+const LARGE: u64 = 1000;
 
 impl<'a> Cleaner<'a> {
     /// A cleaner that has removed nothing yet.
     pub fn new(dry_run: bool, notes: &'a mut dyn FnMut(CleanNote)) -> Self {
-        Self { dry_run, notes, cleaned: Cleaned::default() }
+        Self { dry_run, notes, cleaned: Cleaned::default(), trash: None }
     }
 
     /// Removes a file or a directory with everything in it; what is not there needs no removing.
@@ -68,7 +76,19 @@ impl<'a> Cleaner<'a> {
         if !self.dry_run {
             (self.notes)(CleanNote::Removing(path.to_owned()));
         }
-        if metadata.is_dir() { self.directory(path) } else { self.file(path, metadata.len()) }
+        if !metadata.is_dir() {
+            return self.file(path, metadata.len());
+        }
+        if let Some(trash) = self.trash.as_ref().filter(|_| !self.dry_run) {
+            let counted = count(path);
+            if counted.files > LARGE && discard(path, trash).is_ok() {
+                self.cleaned.files += counted.files;
+                self.cleaned.directories += counted.directories;
+                self.cleaned.bytes += counted.bytes;
+                return Ok(());
+            }
+        }
+        self.directory(path)
     }
 
     fn directory(&mut self, path: &Path) -> Result<()> {
@@ -104,6 +124,42 @@ impl<'a> Cleaner<'a> {
         }
         std::fs::remove_file(path).context(|| format!("failed to remove file `{}`", path.display()))
     }
+}
+
+/// What is in a directory, itself included.
+fn count(dir: &Path) -> Cleaned {
+    let mut counted = Cleaned { directories: 1, ..Cleaned::default() };
+    for entry in std::fs::read_dir(dir).into_iter().flatten().flatten() {
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => {
+                let below = count(&entry.path());
+                counted.files += below.files;
+                counted.directories += below.directories;
+                counted.bytes += below.bytes;
+            }
+            Ok(metadata) => {
+                counted.files += 1;
+                counted.bytes += metadata.len();
+            }
+            Err(_) => {}
+        }
+    }
+    counted
+}
+
+/// Moves a directory away, where that is no more than a new name, and has it removed without waiting for it. What
+/// stays because the machine goes down is removed when the build cache is tidied.
+fn discard(dir: &Path, trash: &Path) -> std::io::Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let place = trash.join(format!(".trash-{}-{now}", std::process::id()));
+    std::fs::rename(dir, &place)?;
+    let mut remove = Command::new("rm");
+    remove.arg("-rf").arg("--").arg(&place).process_group(0);
+    remove.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    if remove.spawn().is_err() {
+        std::fs::remove_dir_all(&place).ok();
+    }
+    Ok(())
 }
 
 /// The directory that a profile's artifacts lie in: `debug`, `release`, or its own name.
@@ -329,6 +385,23 @@ mod tests {
         real.remove(&root).unwrap();
         real.remove(&root).unwrap();
         assert_eq!(real.cleaned, Cleaned { files: 1, directories: 3, bytes: 5 });
+        assert!(!root.exists());
+    }
+
+    #[test]
+    fn large_directories_are_moved_away_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let (root, trash) = (dir.path().join("target"), dir.path().join("home"));
+        std::fs::create_dir_all(root.join("deps")).unwrap();
+        std::fs::create_dir(&trash).unwrap();
+        for index in 0..=LARGE {
+            std::fs::write(root.join(format!("deps/{index}")), "x").unwrap();
+        }
+        let mut quiet = |_| {};
+        let mut cleaner = Cleaner::new(false, &mut quiet);
+        cleaner.trash = Some(trash);
+        cleaner.remove(&root).unwrap();
+        assert_eq!(cleaner.cleaned, Cleaned { files: LARGE + 1, directories: 2, bytes: LARGE + 1 });
         assert!(!root.exists());
     }
 }

@@ -54,6 +54,9 @@ pub struct RunOptions {
     pub keep_going: bool,
     /// The jobserver that this process was started under.
     pub jobserver: Option<Jobserver>,
+    /// Whether no other build may use the target directory meanwhile. Else they share it, and one that is overtaken
+    /// by another of other sources is to be run again.
+    pub alone: bool,
 }
 
 /// A build that can start.
@@ -148,7 +151,7 @@ fn profiles(workspace: &Workspace, request: &CompileRequest) -> Result<ProfileSe
 /// Runs everything that is not fresh, and writes the `.d` files beside finals.
 ///
 /// The directories that Cargo would lock are locked, so that both may be used in turn; `waiting` is called when
-/// another process has one.
+/// another process has one. Builds of Wharf's share them.
 pub fn run(
     workspace: &Workspace,
     prepared: &Prepared,
@@ -167,7 +170,12 @@ pub fn run(
     mark_as_cache(workspace.target_dir())?;
     mark_as_cache(build_dir)?;
     let _locks = lock_directories(prepared, request, waiting)?;
-    let options = Options { state: build_dir.join(".wharf"), jobserver, keep_going: request.run.keep_going };
+    let options = Options {
+        state: build_dir.join(".wharf"),
+        jobserver,
+        keep_going: request.run.keep_going,
+        request: None,
+    };
     let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?;
     if summary.is_success() {
         write_dep_info(prepared, request, &summary)?;
@@ -237,7 +245,8 @@ fn lock_directories(
     for dir in dirs {
         fs::create_dir_all(&dir)?;
         let path = dir.join(".cargo-lock");
-        locks.push(lock::acquire(&path, lock::Mode::Exclusive, waiting)?);
+        let mode = if request.run.alone { lock::Mode::Exclusive } else { lock::Mode::Shared };
+        locks.push(lock::acquire(&path, mode, waiting)?);
     }
     Ok(locks)
 }

@@ -3,6 +3,7 @@
 //! Knows workspaces, configuration and how the other crates are put together. Must not know clap or the
 //! terminal: operations take settled requests, return data, and tell what happens through events.
 
+pub mod cache;
 pub mod clean;
 pub mod compile;
 pub mod config;

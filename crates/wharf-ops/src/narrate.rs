@@ -71,6 +71,11 @@ pub enum Note<'p> {
         /// The line.
         line: String,
     },
+    /// The build cache does not work as it should; the build goes on without it.
+    StoreTrouble {
+        /// What did not work out.
+        error: Arc<wharf_base::fs::Error>,
+    },
     /// A build script says something to people.
     Script {
         /// Its unit.
@@ -259,7 +264,8 @@ impl<'p> Narrator<'p> {
                 self.running.push(action);
                 self.started(action, why, command, sink);
             }
-            Event::Early { .. } | Event::NotKept { .. } => {}
+            Event::Early { .. } | Event::NotKept { .. } | Event::Waiting { .. } => {}
+            Event::StoreTrouble { error } => sink(Note::StoreTrouble { error }),
             Event::NotConfined(lacking) => sink(Note::NotConfined(lacking)),
             Event::Stopped { action, stopped } => self.stopped.entry(action).or_default().push(stopped),
             Event::Line { action, stream, line, replayed: _ } => {

@@ -10,7 +10,7 @@ use wharf_core::CrateType;
 use wharf_plan::{Diagnostics, IncrementalPolicy, Settings};
 
 use crate::config::{Config, TemplateRoots};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::workspace::{Places, Workspace};
 
 /// What the command line says of a build beside packages and targets.
@@ -40,7 +40,7 @@ pub struct BuildFlags {
 
 /// Settles everything for one workspace.
 pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Result<Settings> {
-    let wharf_home = config.env().wharf_home(config.cwd())?;
+    let (wharf_home, _) = home(config, workspace)?;
     Ok(Settings {
         workspace_root: workspace.root().to_owned(),
         real_root: fs::canonicalize(workspace.root()).unwrap_or_else(|_| workspace.root().to_owned()),
@@ -69,6 +69,19 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         costs: Arc::new(BTreeMap::new()),
         sandbox: crate::sandbox::settle(config, workspace.root())?,
     })
+}
+
+/// Where the build cache is; with a failure if that is not where it should be, because nothing can be written there.
+/// Then it is among the intermediates of the workspace, and serves this one alone.
+pub fn home(config: &Config, workspace: &Workspace) -> Result<(PathBuf, Option<Failure>)> {
+    let failure = match config.env().wharf_home(config.cwd()) {
+        Ok(home) => match wharf_exec::Store::probe(&home) {
+            Ok(()) => return Ok((home, None)),
+            Err(error) => Failure::from(error),
+        },
+        Err(failure) => Failure::from(failure),
+    };
+    Ok((build_dir(config, workspace)?.join(".wharf/home"), Some(failure)))
 }
 
 /// Where intermediates of a workspace go: `build.build-dir`, else its target directory.

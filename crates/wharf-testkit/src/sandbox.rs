@@ -163,6 +163,18 @@ impl Sandbox {
         self.run(Tool::Wharf, directory, arguments, &[])
     }
 
+    /// A tool in `directory`, to be started by the caller.
+    pub fn command(&self, tool: Tool, directory: &Path) -> Command {
+        let binary = match tool {
+            Tool::Cargo => Self::cargo_binary(),
+            Tool::Wharf => self.wharf.clone().expect("the test names its wharf with `with_wharf`"),
+        };
+        let mut command = Command::new(binary);
+        command.current_dir(directory).env_clear().envs(&self.environment);
+        command.env("CARGO_HOME", self.cargo_home(tool)).stdin(Stdio::null());
+        command
+    }
+
     /// Runs a tool in `directory` with some variables more.
     pub fn run(
         &self,
@@ -171,20 +183,9 @@ impl Sandbox {
         arguments: &[&str],
         variables: &[(&str, OsString)],
     ) -> Outcome {
-        let binary = match tool {
-            Tool::Cargo => Self::cargo_binary(),
-            Tool::Wharf => self.wharf.clone().expect("the test names its wharf with `with_wharf`"),
-        };
-        let output = Command::new(&binary)
-            .args(arguments)
-            .current_dir(directory)
-            .env_clear()
-            .envs(&self.environment)
-            .env("CARGO_HOME", self.cargo_home(tool))
-            .envs(variables.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap_or_else(|error| panic!("cannot run {}: {error}", binary.display()));
+        let mut command = self.command(tool, directory);
+        command.args(arguments).envs(variables.iter().map(|(name, value)| (name, value)));
+        let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
         Outcome::new(format!("{} {}", tool.name(), arguments.join(" ")), output, self.normaliser(tool))
     }
 

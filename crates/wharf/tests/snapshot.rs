@@ -149,6 +149,7 @@ fn a_variable_is_part_of_the_question() {
             .arg("build")
             .current_dir(project.directory())
             .env("SOME_VALUE", value)
+            .env_remove("CARGO_TARGET_DIR")
             .env("WHARF_HOME", world.root().join("another-home"))
             .status()
             .unwrap();

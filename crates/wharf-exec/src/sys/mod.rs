@@ -1,9 +1,12 @@
 //! What the standard library has no safe door for. The only place in Wharf with `unsafe`.
 #![allow(unsafe_code, reason = "system calls; each block says why it is sound")]
 
+use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{ChildStderr, ChildStdout, ExitStatus};
 
 use crate::step::Stream;
@@ -23,6 +26,27 @@ pub(crate) use spawn::{Cage, Filter, Order, Started, spawn};
 pub fn new_session() {
     // SAFETY: `setsid` takes no arguments and touches no memory of this process.
     unsafe { libc::setsid() };
+}
+
+/// Whether this process may make files in a directory.
+pub(crate) fn check_writable(dir: &Path) -> io::Result<()> {
+    let path = CString::new(dir.as_os_str().as_bytes())?;
+    // SAFETY: the path is a string that ends with a zero byte and outlives the call.
+    match unsafe { libc::access(path.as_ptr(), libc::W_OK | libc::X_OK) } {
+        0 => Ok(()),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// How many bytes the file system of a path has room for in all; `None` if nobody knows.
+pub fn disk_size(path: &Path) -> Option<u64> {
+    let there = path.ancestors().find(|path| path.exists())?;
+    let path = CString::new(there.as_os_str().as_bytes()).ok()?;
+    // SAFETY: an all-zero `statvfs` is a valid value of this plain C structure.
+    let mut found: libc::statvfs = unsafe { std::mem::zeroed() };
+    // SAFETY: the path is a string that ends with a zero byte, and `found` is writable; both outlive the call.
+    let status = unsafe { libc::statvfs(path.as_ptr(), &raw mut found) };
+    (status == 0).then(|| found.f_blocks.saturating_mul(found.f_frsize))
 }
 
 /// How often a silent child's reader looks whether it should give up, in milliseconds.

@@ -175,6 +175,10 @@ fn prepare(script: &Script<'_>) -> Result<(), c_int> {
         // SAFETY: a valid C string.
         checked(unsafe { libc::chdir(cwd.as_ptr()) })?;
     }
+    // When this process is killed, what it started goes too: what that fills in place would else be filled by two at
+    // once, it and the run of the next build.
+    // SAFETY: plain numbers.
+    unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
     if script.ruleset.is_none() && script.asking.is_none() {
         return Ok(());
     }

@@ -72,6 +72,10 @@ pub struct World {
     pub env: BTreeMap<OsString, OsString>,
     pub jobs: usize,
     pub keep_going: bool,
+    /// Where directories are chosen.
+    pub trees: &'static str,
+    /// Names what is asked for.
+    pub request: &'static str,
 }
 
 /// What a run said and did.
@@ -85,6 +89,7 @@ struct Scripts<'a> {
     specs: &'a [Spec],
     root: &'a Path,
     target: &'a Path,
+    trees: &'a str,
     env: Arc<BTreeMap<OsString, OsString>>,
 }
 
@@ -134,7 +139,7 @@ impl Director for Scripts<'_> {
         }
         let mut tree = spec.tree.then(|| TreeOutput::At(self.target.join(spec.name)));
         if spec.chosen {
-            let (root, below) = (self.root.join("trees"), PathBuf::from("build/out"));
+            let (root, below) = (self.root.join(self.trees), PathBuf::from("build/out"));
             tree = Some(TreeOutput::Chosen { root, below, variable: "TREE".into() });
         }
         if let Some(TreeOutput::At(path)) = &tree {
@@ -204,7 +209,7 @@ impl World {
     pub fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
         let env = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-        World { dir, env, jobs: 4, keep_going: false }
+        World { dir, env, jobs: 4, keep_going: false, trees: "trees", request: "build" }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -249,7 +254,7 @@ impl World {
         let target = self.path(target);
         let store = Store::open(&self.path("store")).unwrap();
         let env = Arc::new(self.env.clone());
-        let director = Scripts { specs, root: self.dir.path(), target: &target, env };
+        let director = Scripts { specs, root: self.dir.path(), target: &target, trees: self.trees, env };
         let need = |(index, stage): &(usize, Stage)| Need { action: ActionId(*index), stage: *stage };
         let actions = specs
             .iter()
@@ -263,6 +268,7 @@ impl World {
             state: target.join(".wharf"),
             jobserver: Jobserver::new(NonZeroUsize::new(self.jobs).unwrap()).unwrap(),
             keep_going: self.keep_going,
+            request: Some(Digest::of(self.request)),
         };
         let mut events = Vec::new();
         let summary =

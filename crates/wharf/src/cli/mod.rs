@@ -3,6 +3,7 @@
 //! Flags, value names and conflicts are Cargo 1.95's; the help texts are our own.
 
 mod build;
+mod cache;
 mod edit;
 mod global;
 mod groups;
@@ -18,6 +19,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 pub use build::{
     BenchArgs, BuildArgs, CheckArgs, CleanArgs, DocArgs, RunArgs, RustcArgs, RustdocArgs, TestArgs,
 };
+pub use cache::{CacheArgs, CacheCommand, CacheFormat};
 pub use edit::{AddArgs, RemoveArgs, SectionOptions};
 pub use global::GlobalArgs;
 pub use groups::{
@@ -85,6 +87,8 @@ pub enum Command {
     Bench(BenchArgs),
     /// Compile a package and its dependencies
     Build(BuildArgs),
+    /// Look after the build cache
+    Cache(CacheArgs),
     /// Check a package and its dependencies for errors, without making programs
     Check(CheckArgs),
     /// Remove what builds have made

@@ -33,6 +33,7 @@ pub fn run(args: &CleanArgs, session: &Session) -> Result<()> {
         }
     };
     let mut cleaner = Cleaner::new(args.dry_run, &mut notes);
+    cleaner.trash = session.env().wharf_home(session.cwd()).ok().filter(|home| home.is_dir());
     let target_dir = opened.workspace.target_dir().to_owned();
     let build_dir = settings::build_dir(&session.config, &opened.workspace)?;
     if args.doc {

@@ -1,7 +1,7 @@
 //! What all commands that compile share: prepare, run, report.
 
 use wharf_exec::Summary;
-use wharf_ops::compile::{self, Prepared};
+use wharf_ops::compile::{self, CompileRequest, Prepared};
 use wharf_ops::config::Warnings;
 use wharf_ops::narrate::Narrator;
 use wharf_ops::plan::Notice;
@@ -21,13 +21,34 @@ pub struct Built {
     pub summary: Summary,
 }
 
+/// How often a build may be overtaken by others in its target directory before it asks to be alone there.
+const PATIENCE: usize = 3;
+
 /// Builds what was asked for and shows how it goes.
 ///
 /// # Errors
 /// If it cannot be planned, or anything failed; what failed has been told then.
 pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Built> {
     opened.tell_warnings(session)?;
-    let Settled { request, toolchain, format, warnings, .. } = settled;
+    for _ in 0..PATIENCE {
+        if let Some(built) = attempt(opened, settled, &settled.request, session)? {
+            return Ok(built);
+        }
+    }
+    let mut alone = settled.request.clone();
+    alone.run.alone = true;
+    let built = attempt(opened, settled, &alone, session)?;
+    built.ok_or_else(|| Failure::new("other builds changed the target directory all the time"))
+}
+
+/// Plans and runs once; `None` if another build of other sources came between.
+fn attempt(
+    opened: &Opened,
+    settled: &Settled,
+    request: &CompileRequest,
+    session: &Session,
+) -> Result<Option<Built>> {
+    let Settled { toolchain, format, warnings, .. } = settled;
     let prepared = compile::prepare(&opened.workspace, &opened.sources, toolchain, request)?;
     for name in &prepared.narrowed.useless_excludes {
         session.shell.warn(format!(
@@ -59,8 +80,16 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
             chronicle.apply(&event);
             narrator.tell(event, &mut |note| reporter.show(note));
         })?;
+        if summary.overtaken {
+            return Ok(None);
+        }
         let words = session.invocation.args.iter().map(|word| word.to_string_lossy().into_owned());
         chronicle.end(words.collect()).save(&request.settings.build_dir);
+        wharf_ops::cache::make_room(
+            &session.config,
+            &request.settings.wharf_home,
+            &session.invocation.executable,
+        );
         if let Some(timings) = &timings {
             let page = timings.page(&prepared.plan);
             let path = compile::save_timings(&opened.workspace, &page)?;
@@ -77,7 +106,7 @@ pub fn build(opened: &Opened, settled: &Settled, session: &Session) -> Result<Bu
         return Err(Failure::new("there are warnings, and `build.warnings` denies them"));
     }
     if summary.is_success() {
-        return Ok(Built { prepared, summary });
+        return Ok(Some(Built { prepared, summary }));
     }
     if summary.interrupted {
         return Err(Failure::reported(Exit::Program(130)));

@@ -1,6 +1,7 @@
 //! One file for each command: settle what was typed, call the operation, show what it returns.
 
 mod build;
+mod cache;
 mod clean;
 mod compile;
 mod completions;
@@ -62,6 +63,7 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Version(_)) => version::run(session),
         Some(Command::Bench(args)) => test::bench(&args, session),
         Some(Command::Build(args)) => build::build(&args, session),
+        Some(Command::Cache(args)) => cache::run(&args, session),
         Some(Command::Check(args)) => build::check(&args, session),
         Some(Command::Clean(args)) => clean::run(&args, session),
         Some(Command::Doc(args)) => doc::doc(&args, session),

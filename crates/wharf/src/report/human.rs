@@ -42,6 +42,17 @@ pub(super) fn reason(why: &[Change], unit: &Unit) -> String {
     }
 }
 
+/// What it means that the build cache does not work.
+pub(super) fn store_trouble(error: &dyn std::error::Error) -> String {
+    let mut text = format!("the build cache cannot be used as it should: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!(": {error}"));
+        cause = error.source();
+    }
+    text + "; what is built now may have to be built again"
+}
+
 /// The unit in parentheses: `lib`, `bin "x"`, `lib test`, `build script`.
 pub(super) fn described(unit: &Unit) -> String {
     let target = &unit.target;

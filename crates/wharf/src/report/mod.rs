@@ -86,6 +86,7 @@ impl<'p> Reporter<'p> {
             Note::FutureIncompat { unit, reports } => {
                 self.doomed.entry(unit.id().to_string()).or_default().extend(reports);
             }
+            Note::StoreTrouble { error } => self.shell.warn(human::store_trouble(&error)),
             Note::Text { unit, stream, line } => self.text(unit, stream, &line),
             Note::Script { unit, message } => self.script(unit, &message),
             Note::NotConfined(lacking) => self.shell.note(sandbox::lacks(lacking)),

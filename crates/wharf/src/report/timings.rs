@@ -62,6 +62,8 @@ impl Timings {
             | Event::NotKept { .. }
             | Event::NotConfined(_)
             | Event::Stopped { .. }
+            | Event::Waiting { .. }
+            | Event::StoreTrouble { .. }
             | Event::Tick => {}
         }
     }

@@ -103,6 +103,11 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
     };
     let mut settings = settings::settle(config, &opened.workspace, flags)?;
     settings.compile_time_deps = typed.compile.compile_time_deps;
+    if let (home, Some(failure)) = settings::home(config, &opened.workspace)? {
+        let message =
+            format!("the build cache cannot be written, so this build has its own in `{}`", home.display());
+        session.shell.warn_failure(message, &failure);
+    }
     let features = cli_features(typed.features)?;
     let request = CompileRequest {
         scope: Scope {
@@ -124,6 +129,7 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
             jobs: NonZeroUsize::new(jobs).unwrap_or(NonZeroUsize::MIN),
             keep_going: typed.keep_going,
             jobserver: session.jobserver.clone(),
+            alone: false,
         },
     };
     let warnings = match session.allows_unstable() && session.has_unstable("warnings") {
