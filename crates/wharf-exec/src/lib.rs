@@ -41,7 +41,7 @@ pub use coordinator::{RunError, run};
 pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};
 pub use graph::{Action, ActionId, Graph, Need, Stage};
 pub use options::{Jobserver, Options};
-pub use sandbox::{Confinement, Deed, Lacking, Stopped};
+pub use sandbox::{Confinement, Deed, Lacking, Noticed, Stopped};
 pub use step::{
     Arg, Checkout, Command, Dest, Director, Done, Incremental, Input, KeptLine, LineRole, Made, MadeOutput,
     Observed, Output, Place, Recipe, RunOutput, Step, StepError, Stream, TreeCopy, TreeOutput, TreeWatch,

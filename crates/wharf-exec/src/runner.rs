@@ -1,6 +1,6 @@
 //! Running the command of one action and keeping what it made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::look::{self, PlainPath, Sight};
 use crate::lookup::{self, Pending, made_output};
 use crate::mirror;
 use crate::record::Record;
-use crate::sandbox::{Deed, Stopped};
+use crate::sandbox::{Deed, Left, Stopped};
 use crate::scan::{self, Scan};
 use crate::shop::{InputsNow, Shop, Ware};
 use crate::signatures::Stamp;
@@ -43,8 +43,8 @@ pub(crate) struct Runner<'a> {
     /// The directory to fill, and its number if it was chosen.
     tree: Option<PathBuf>,
     number: Option<u32>,
-    /// Files of its own that the command changed beside its outputs.
-    wrote: BTreeSet<PathBuf>,
+    /// What was noticed of the command.
+    left: Left,
     /// Whether the result must not serve anybody else: it was made of inputs that somebody changed, or in a directory
     /// that no entry can name.
     is_doubtful: bool,
@@ -131,7 +131,7 @@ pub(crate) fn run_action(
         early: BTreeMap::new(),
         tree: tree_path,
         number,
-        wrote: BTreeSet::new(),
+        left: Left::default(),
         is_doubtful: is_spare,
         trouble: None,
     };
@@ -213,9 +213,8 @@ impl Runner<'_> {
     /// Tells what the command was refused. What it did well without is remembered with the result, except for the
     /// sockets to local services, which name lookups try on every machine.
     fn leave(&mut self, running: Running, succeeded: bool) {
-        let (stopped, wrote) = running.leave();
-        self.wrote = wrote;
-        for stopped in stopped {
+        self.left = running.leave();
+        for stopped in mem::take(&mut self.left.stopped) {
             if succeeded {
                 if stopped.deed == Deed::LocalSocket {
                     continue;
@@ -403,7 +402,8 @@ impl Runner<'_> {
             lines: &product.lines,
         };
         let mut observed = self.shop.director.observe(self.action, step, &run)?;
-        observed.made.extend(self.wrote.iter().cloned());
+        observed.made.extend(self.left.wrote.iter().cloned());
+        observed.paths.extend(self.left.read.iter().cloned());
         match look::look_after_run(step, &observed, &self.shop.signatures, started) {
             Ok(sight) => Ok(Some(sight)),
             Err(path) => {
@@ -482,7 +482,7 @@ impl Runner<'_> {
         };
         let keys = self.pending.keys();
         // What was changed beside the outputs is nowhere else: of the keys, only the narrowest may lead here.
-        let wider = if self.wrote.is_empty() { 0 } else { keys.len() - 1 };
+        let wider = if self.left.wrote.is_empty() { 0 } else { keys.len() - 1 };
         for key in &keys[wider..] {
             if shop.tolerate(shop.store.insert(key, &entry)).is_none() {
                 return;

@@ -1,15 +1,15 @@
 //! Starting the command of a step, in its sandbox if it has one, and hearing it out.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use wharf_base::{process, trail};
 
-use crate::sandbox::{Lacking, Stopped, lacking};
+use crate::sandbox::{Lacking, Left, lacking};
 use crate::shop::Shop;
 use crate::step::{Step, Stream};
 use crate::sys;
@@ -133,8 +133,8 @@ impl Running {
         read
     }
 
-    /// What the command was refused, and which files of its own it changed.
-    pub(crate) fn leave(self) -> (Vec<Stopped>, BTreeSet<PathBuf>) {
+    /// What was noticed of the command.
+    pub(crate) fn leave(self) -> Left {
         self.room.map(crate::sandbox::Room::leave).unwrap_or_default()
     }
 }
@@ -170,9 +170,9 @@ impl Running {
         read
     }
 
-    /// Nothing was refused.
-    pub(crate) fn leave(self) -> (Vec<Stopped>, BTreeSet<PathBuf>) {
-        Default::default()
+    /// Nothing was noticed.
+    pub(crate) fn leave(self) -> Left {
+        Left::default()
     }
 }
 

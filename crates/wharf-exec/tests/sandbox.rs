@@ -98,6 +98,30 @@ fn changed_files_of_its_own_belong_to_the_result() {
     assert!(world.path("own/file").exists());
 }
 
+#[test]
+fn files_that_are_read_belong_to_what_a_result_rests_on() {
+    let Some(world) = world() else { return };
+    world.write("home/config", "one");
+    let spec = || {
+        confined(
+            "cat home/config home/more > $OUT/a 2> /dev/null || true; cat /etc/hostname > /dev/null || true
+            echo x > own/x; cat own/x > /dev/null; mkdir $TREE/d; cd home; cat < config > /dev/null",
+        )
+    };
+    assert_eq!(world.run(&spec()).outcomes(), "a:ran");
+    assert_eq!(world.run(&spec()).outcomes(), "a:fresh");
+    world.write("home/config", "two");
+    assert_eq!(world.run(&spec()).outcomes(), "a:ran");
+    assert_eq!(world.text("a"), "two");
+    world.write("home/more", "more");
+    assert_eq!(world.run(&spec()).outcomes(), "a:ran", "it looked for a file that was not there");
+    world.write("home/config", "one");
+    std::fs::remove_file(world.path("home/more")).unwrap();
+    assert_eq!(world.run(&spec()).outcomes(), "a:restored");
+    world.write("home/other", "nobody reads this");
+    assert_eq!(world.run(&spec()).outcomes(), "a:fresh");
+}
+
 /// `cargo test -p wharf-exec --test sandbox -- --ignored --nocapture`
 #[test]
 #[ignore = "a measurement"]

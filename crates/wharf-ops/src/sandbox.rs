@@ -52,7 +52,15 @@ pub fn settle(config: &Config, workspace_root: &Path) -> Result<Sandbox> {
         grants = read_grants(workspace_root, env)?;
     }
     grants.extend(read_grants(config.cargo_home(), env)?);
-    Ok(Sandbox { level: level(config)?, grants, readable: readable(config), jobserver: jobserver(env) })
+    let mut homes = vec![config.cargo_home().to_owned()];
+    homes.extend(env.rustup_home(config.cwd()));
+    Ok(Sandbox {
+        level: level(config)?,
+        grants,
+        readable: readable(config),
+        homes,
+        jobserver: jobserver(env),
+    })
 }
 
 /// `WHARF_SANDBOX`, else `wharf.sandbox`, else what serves most people.

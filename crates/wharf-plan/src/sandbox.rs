@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use wharf_core::Package;
-use wharf_exec::{Confinement, Recipe, Step};
+use wharf_exec::{Confinement, Noticed, Recipe, Step};
 
 use crate::env::Variables;
 use crate::plan::Plan;
@@ -20,6 +20,8 @@ pub struct Sandbox {
     pub grants: Vec<Grant>,
     /// What everybody may read where reading is confined: the system, the toolchain, the sources of packages.
     pub readable: Vec<PathBuf>,
+    /// The homes of Cargo and rustup: what lies there is known otherwise, or changes without meaning.
+    pub homes: Vec<PathBuf>,
     /// A named pipe of the jobserver that this process was started under: all may write to it.
     pub jobserver: Option<PathBuf>,
 }
@@ -57,6 +59,12 @@ const NETWORK: [&str; 1] = [
     // Checks queries against the database that `DATABASE_URL` names.
     "sqlx-macros",
 ];
+
+/// Files that are no inputs: what the kernel tells, devices, and what belongs to the running system.
+const UNNOTICED: [&str; 7] =
+    ["/proc", "/sys", "/dev", "/run", "/etc/ld.so.cache", "/usr/lib/locale", "/usr/share/locale"];
+/// Directories of the system, in which programs look for much that is not there.
+const SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/etc"];
 
 /// Wrappers that speak to a server of their own, and that build scripts put before C compilers.
 const SERVED_WRAPPERS: [&str; 3] = ["sccache", "cachepot", "buildcache"];
@@ -140,6 +148,7 @@ impl Plan {
             reads: Some(reads),
             watches: true,
             own,
+            noticed: Some(self.noticed(unit)),
             temporary,
         };
         self.confine(step, confinement, granted);
@@ -185,6 +194,7 @@ impl Plan {
             reads: Some(reads),
             watches: false,
             own: None,
+            noticed: None,
             temporary: vec![("TMPDIR".to_owned(), PathBuf::new())],
         };
         self.confine(step, confinement, granted);
@@ -223,6 +233,19 @@ impl Plan {
             reads.push(self.toolchain.sysroot.clone());
         }
         step.confinement = Some(confinement);
+    }
+
+    /// The files that a build script reads without saying so count, wherever they are, but not those that its package
+    /// consists of, for which the package speaks itself, nor those that are known to be the same or nobody depends on.
+    fn noticed(&self, unit: &Unit) -> Noticed {
+        let settings = &self.settings;
+        let mut skip: Vec<PathBuf> = UNNOTICED.iter().map(PathBuf::from).collect();
+        skip.extend([unit.package.root().to_owned(), self.toolchain.sysroot.clone()]);
+        skip.extend([settings.target_dir.clone(), settings.build_dir.clone(), settings.wharf_home.clone()]);
+        skip.extend(settings.sandbox.homes.iter().cloned());
+        // What version control notes changes with every commit; who depends on it says so.
+        let skip_names = vec![".git".to_owned(), "__pycache__".to_owned()];
+        Noticed { skip, skip_names, system: SYSTEM.iter().map(PathBuf::from).collect() }
     }
 
     /// Directories that others lend to the build scripts that use them. `scratch` does: it tells the path of its own

@@ -238,6 +238,32 @@ fn scripts_do_not_choose_what_compilers_load() {
 }
 
 #[test]
+fn what_a_build_script_reads_counts_though_it_does_not_say_so() {
+    let world = world();
+    let script = r#"fn main() {
+        let value = std::fs::read_to_string("../shared/value.txt").unwrap();
+        let more = std::fs::read_to_string("../shared/more.txt").unwrap_or_default();
+        println!("cargo::rustc-env=VALUE={}{}", value.trim(), more.trim());
+        println!("cargo::rerun-if-changed=build.rs");
+    }"#;
+    let project = world
+        .project("app")
+        .file("Cargo.toml", "[workspace]\nmembers = [\"app\"]\nresolver = \"3\"\n")
+        .file("app/Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n")
+        .file("app/build.rs", script)
+        .file("app/src/main.rs", "fn main() { print!(\"{}\", env!(\"VALUE\")) }")
+        .file("shared/value.txt", "one")
+        .build();
+    assert_eq!(project.wharf("run").succeeds().stdout, "one");
+    project.write("shared/value.txt", "two");
+    assert_eq!(project.wharf("run").succeeds().stdout, "two");
+    project.write("shared/more.txt", "!");
+    assert_eq!(project.wharf("run").succeeds().stdout, "two!");
+    let again = project.wharf("build -v").succeeds();
+    assert!(!again.stderr.contains("Running"), "{}", again.stderr);
+}
+
+#[test]
 fn levels() {
     let (world, server) = (world(), Server::start());
     let outcome = "fetched.unwrap(); let _ = (by_shell, keys, program);";

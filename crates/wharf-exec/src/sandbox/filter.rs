@@ -14,6 +14,8 @@ pub(crate) struct Wanted {
     pub sockets: bool,
     /// Asked about: every call that names a file in order to change it or its directory.
     pub writes: bool,
+    /// Asked about: every call that opens a file.
+    pub reads: bool,
 }
 
 // Classes, sizes, modes and jumps of the machine, as the kernel numbers them.
@@ -95,7 +97,7 @@ const CHANGING: [i64; 7] = [
 impl Wanted {
     /// The filter, if there is anything to stop.
     pub(crate) fn filter(self) -> Option<Filter> {
-        if !IS_KNOWN || !(self.sockets || self.writes) {
+        if !IS_KNOWN || !(self.sockets || self.writes || self.reads) {
             return None;
         }
         let asking = self.program(libc::SECCOMP_RET_USER_NOTIF, libc::SECCOMP_RET_USER_NOTIF);
@@ -121,9 +123,9 @@ impl Wanted {
             give(refuse(libc::EPERM)),
         ];
         on_call(&mut program, libc::SYS_ioctl, &typing);
-        if self.writes {
+        if self.writes || self.reads {
             for (call, flags) in OPENING {
-                match flags {
+                match flags.filter(|_| !self.reads) {
                     Some(flags) => {
                         let test =
                             [load(argument(flags)), any_bit(FOR_WRITING, 1, 0), give(ALLOW), give(write)];
@@ -132,6 +134,8 @@ impl Wanted {
                     None => on_call(&mut program, call, &[give(write)]),
                 }
             }
+        }
+        if self.writes {
             for call in CHANGING {
                 on_call(&mut program, call, &[give(write)]);
             }
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn tells_calls_apart() {
-        let filter = Wanted { sockets: true, writes: true }.filter().unwrap();
+        let filter = Wanted { sockets: true, writes: true, reads: false }.filter().unwrap();
         let ask = libc::SECCOMP_RET_USER_NOTIF;
         let asked = |call, args| answer(&filter.asking, NATIVE, call, args);
         for family in [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_VSOCK] {
@@ -244,6 +248,9 @@ mod tests {
         assert_eq!(asked(libc::SYS_read, [0; 3]), ALLOW);
         assert_eq!(asked(libc::SYS_ioctl, [0, libc::TIOCSTI as u32, 0]), refuse(libc::EPERM));
         assert_eq!(asked(libc::SYS_ioctl, [0, libc::TCGETS as u32, 0]), ALLOW);
+        let reading = Wanted { sockets: false, writes: false, reads: true }.filter().unwrap();
+        assert_eq!(answer(&reading.asking, NATIVE, libc::SYS_openat, [0; 3]), ask);
+        assert_eq!(answer(&reading.asking, NATIVE, libc::SYS_unlinkat, [0; 3]), ALLOW);
         let decided = |call, args| answer(&filter.deciding, NATIVE, call, args);
         assert_eq!(decided(libc::SYS_socket, [libc::AF_INET as u32, 0, 0]), refuse(libc::EACCES));
         assert_eq!(decided(libc::SYS_openat, [0, 0, libc::O_RDWR as u32]), ALLOW);
@@ -251,7 +258,7 @@ mod tests {
 
     #[test]
     fn other_doors_are_shut() {
-        let filter = Wanted { sockets: true, writes: false }.filter().unwrap();
+        let filter = Wanted { sockets: true, writes: false, reads: false }.filter().unwrap();
         for call in COMPATIBLE.1 {
             let answer = answer(&filter.asking, COMPATIBLE.0, i64::from(*call), [0; 3]);
             assert_eq!(answer, refuse(libc::EACCES));
@@ -261,6 +268,6 @@ mod tests {
             let socket = libc::SYS_socket + 0x4000_0000;
             assert_eq!(answer(&filter.asking, NATIVE, socket, [0; 3]), refuse(libc::ENOSYS));
         }
-        assert!(Wanted { sockets: false, writes: false }.filter().is_none());
+        assert!(Wanted { sockets: false, writes: false, reads: false }.filter().is_none());
     }
 }

@@ -5,6 +5,7 @@
 //! asks this process about calls that change files, only to know what was wanted, and the kernel decides. Sockets are
 //! decided here. Elsewhere, and on kernels that lack either, commands run as far unconfined, which is told.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -35,8 +36,23 @@ pub struct Confinement {
     pub watches: bool,
     /// Of the changed files, those that belong to the result: it serves only in this checkout, and while they are there.
     pub own: Option<TreeWatch>,
+    /// Which files that it opens to read them become a part of what its result rests on; `None` is none. Costs some
+    /// time for each, too.
+    pub noticed: Option<Noticed>,
     /// Variables that name the command's own directory for temporary files, or a directory in it.
     pub temporary: Vec<(String, PathBuf)>,
+}
+
+/// Files whose content counts if a command opens them: all but these, but its own ones, and but shared libraries, which
+/// every program opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noticed {
+    /// Directories whose files do not count.
+    pub skip: Vec<PathBuf>,
+    /// Nor do those below directories of these names.
+    pub skip_names: Vec<String>,
+    /// Of these directories files count that are there; elsewhere also that one is not there.
+    pub system: Vec<PathBuf>,
 }
 
 /// Something that a confined command wanted and was refused.
@@ -57,6 +73,17 @@ pub enum Deed {
     LocalSocket,
     /// Changing this file or directory.
     Write(PathBuf),
+}
+
+/// What was noticed of a command.
+#[derive(Debug, Default)]
+pub(crate) struct Left {
+    /// What it was refused.
+    pub stopped: Vec<Stopped>,
+    /// Files of its own that it changed.
+    pub wrote: BTreeSet<PathBuf>,
+    /// Files that it read, or tried to.
+    pub read: BTreeSet<PathBuf>,
 }
 
 /// What the kernel lacks of a sandbox. Commands run without it.

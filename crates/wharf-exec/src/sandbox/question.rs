@@ -2,14 +2,12 @@
 //! [`Question::args`](crate::sys::Question).
 
 use std::ffi::OsString;
-use std::fs::File;
 use std::os::unix::ffi::OsStringExt;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use wharf_base::process::quote;
 
-use crate::sys::Question;
+use crate::sys::{Question, read_memory};
 
 /// What a call wants.
 #[derive(Debug)]
@@ -19,6 +17,8 @@ pub(crate) enum Asked {
         local: bool,
     },
     Changes(Vec<Change>),
+    /// Opens a file to read it.
+    Reads(Change),
     Nothing,
 }
 
@@ -45,6 +45,8 @@ enum Way {
     Replace,
 }
 
+/// Flags of which none is set when a file is only read.
+const FOR_WRITING: u64 = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u64;
 /// The longest path that the kernel takes.
 const LONGEST: usize = 4096;
 /// Longer command lines are cut.
@@ -58,10 +60,17 @@ pub(crate) fn read(question: &Question) -> Asked {
         // Descriptors are 32 bits wide; what is above them is chance.
         vec![Change { dir: Some(args[dir] as i32), address: args[dir + 1], way }]
     };
-    let makes = |flags: u64| flags & libc::O_CREAT as u64 != 0;
+    let opens = |change: Vec<Change>, flags: u64| match change.into_iter().next() {
+        Some(change) if flags & FOR_WRITING == 0 => Asked::Reads(change),
+        Some(change) => {
+            let way = Way::Open { makes: flags & libc::O_CREAT as u64 != 0 };
+            Asked::Changes(vec![Change { way, ..change }])
+        }
+        None => Asked::Nothing,
+    };
     #[cfg(target_arch = "x86_64")]
     match question.call {
-        libc::SYS_open => return Asked::Changes(here(0, Way::Open { makes: makes(args[1]) })),
+        libc::SYS_open => return opens(here(0, Way::Touch), args[1]),
         libc::SYS_creat => return Asked::Changes(here(0, Way::Open { makes: true })),
         libc::SYS_mkdir | libc::SYS_mknod => return Asked::Changes(here(0, Way::Make)),
         libc::SYS_symlink | libc::SYS_link => return Asked::Changes(here(1, Way::Make)),
@@ -76,12 +85,10 @@ pub(crate) fn read(question: &Question) -> Asked {
     }
     match question.call {
         libc::SYS_socket => Asked::Socket { local: args[0] as i32 == libc::AF_UNIX },
-        libc::SYS_openat => Asked::Changes(at(0, Way::Open { makes: makes(args[2]) })),
+        libc::SYS_openat => opens(at(0, Way::Touch), args[2]),
         libc::SYS_openat2 => match number(question.pid, args[2]) {
-            Some(flags) if flags & (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u64 != 0 => {
-                Asked::Changes(at(0, Way::Open { makes: makes(flags) }))
-            }
-            _ => Asked::Nothing,
+            Some(flags) => opens(at(0, Way::Touch), flags),
+            None => Asked::Nothing,
         },
         libc::SYS_mkdirat | libc::SYS_mknodat => Asked::Changes(at(0, Way::Make)),
         libc::SYS_symlinkat => Asked::Changes(at(1, Way::Make)),
@@ -100,16 +107,7 @@ fn moved(at: &dyn Fn(usize, Way) -> Vec<Change>) -> Vec<Change> {
 impl Change {
     /// The file, links resolved; `None` if the call fails anyway.
     pub(crate) fn path_of(&self, pid: u32) -> Option<PathBuf> {
-        let given = text(pid, self.address)?;
-        let path = if given.is_absolute() {
-            given
-        } else {
-            let base = match self.dir {
-                Some(dir) if dir >= 0 => format!("/proc/{pid}/fd/{dir}"),
-                _ => format!("/proc/{pid}/cwd"),
-            };
-            std::fs::read_link(base).ok()?.join(given)
-        };
+        let path = self.plain_path_of(pid)?;
         let follows = matches!(self.way, Way::Open { .. });
         let is_there = if follows { path.exists() } else { path.symlink_metadata().is_ok() };
         let comes_so_far = match self.way {
@@ -128,6 +126,21 @@ impl Change {
             (Some(parent), Some(name)) => Some(parent.canonicalize().ok()?.join(name)),
             _ => path.canonicalize().ok(),
         }
+    }
+}
+
+impl Change {
+    /// The file as the asker names it, made absolute.
+    pub(crate) fn plain_path_of(&self, pid: u32) -> Option<PathBuf> {
+        let given = text(pid, self.address)?;
+        if given.is_absolute() {
+            return Some(given);
+        }
+        let base = match self.dir {
+            Some(dir) if dir >= 0 => format!("/proc/{pid}/fd/{dir}"),
+            _ => format!("/proc/{pid}/cwd"),
+        };
+        Some(std::fs::read_link(base).ok()?.join(given))
     }
 }
 
@@ -150,14 +163,13 @@ pub(crate) fn command_line(pid: u32) -> String {
 
 /// A string in the memory of a process.
 fn text(pid: u32, address: u64) -> Option<PathBuf> {
-    let memory = memory(pid)?;
     let mut bytes = Vec::new();
     let mut at = address;
     while bytes.len() < LONGEST {
         // Not beyond the end of a page: the next one may not be there.
-        let mut buffer = [0_u8; 256];
-        let rest = usize::try_from(256 - at % 256).ok()?;
-        let count = memory.read_at(&mut buffer[..rest], at).ok().filter(|count| *count > 0)?;
+        let mut buffer = [0_u8; 512];
+        let rest = usize::try_from(512 - at % 512).ok()?;
+        let count = read_memory(pid, at, &mut buffer[..rest])?;
         let part = &buffer[..count];
         if let Some(end) = part.iter().position(|byte| *byte == 0) {
             bytes.extend_from_slice(&part[..end]);
@@ -171,10 +183,6 @@ fn text(pid: u32, address: u64) -> Option<PathBuf> {
 
 fn number(pid: u32, address: u64) -> Option<u64> {
     let mut bytes = [0; 8];
-    memory(pid)?.read_exact_at(&mut bytes, address).ok()?;
-    Some(u64::from_ne_bytes(bytes))
-}
-
-fn memory(pid: u32) -> Option<File> {
-    File::open(format!("/proc/{pid}/mem")).ok()
+    let count = read_memory(pid, address, &mut bytes)?;
+    (count == bytes.len()).then(|| u64::from_ne_bytes(bytes))
 }

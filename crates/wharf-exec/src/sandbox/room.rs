@@ -1,6 +1,7 @@
 //! A confinement made ready for one run of a command, and what was noticed of it.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
+use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -11,7 +12,9 @@ use landlock::{
 
 use super::filter::Wanted;
 use super::question::{self, Asked};
-use super::{Confinement, Deed, Stopped, lacking};
+use super::{Confinement, Deed, Left, Noticed, Stopped, lacking};
+use wharf_base::paths::normalize;
+
 use crate::step::TreeWatch;
 use crate::sys::{Answer, Cage, Listener, Question};
 
@@ -30,6 +33,9 @@ const DEVICES: [&str; 8] = [
 /// More different things than this are not told of one command.
 const MOST_STOPPED: usize = 24;
 
+/// More files than this are not noticed of one command.
+const MOST_READ: usize = 4096;
+
 /// A confinement with its cage, while a command runs in it.
 pub(crate) struct Room {
     pub cage: Cage,
@@ -38,8 +44,10 @@ pub(crate) struct Room {
     /// Where nobody cares.
     private: Vec<PathBuf>,
     own: Option<TreeWatch>,
-    stopped: Vec<Stopped>,
-    wrote: BTreeSet<PathBuf>,
+    noticed: Option<Noticed>,
+    left: Left,
+    /// Files that were asked about before.
+    known: HashSet<PathBuf>,
 }
 
 impl Room {
@@ -56,7 +64,11 @@ impl Room {
             all.map(Path::to_owned).collect::<Vec<PathBuf>>()
         });
         let reads = confinement.reads.as_ref().filter(|_| !lacking.files);
-        let wanted = Wanted { sockets: !confinement.network, writes: confinement.watches };
+        let wanted = Wanted {
+            sockets: !confinement.network,
+            writes: confinement.watches,
+            reads: confinement.noticed.is_some(),
+        };
         let cage = Cage {
             ruleset: ruleset(allowed.as_deref(), reads.map(Vec::as_slice)).map_err(io::Error::other)?,
             filter: wanted.filter().filter(|_| !lacking.network),
@@ -71,8 +83,9 @@ impl Room {
                 skip: own.skip.iter().map(real).collect(),
                 ..own.clone()
             }),
-            stopped: Vec::new(),
-            wrote: BTreeSet::new(),
+            noticed: confinement.noticed.clone(),
+            left: Left::default(),
+            known: HashSet::new(),
         })
     }
 
@@ -93,7 +106,40 @@ impl Room {
                 // The kernel decides by what it sees itself.
                 Answer::GoOn
             }
+            Asked::Reads(file) => {
+                if let Some(path) = file.plain_path_of(question.pid) {
+                    self.reads(listener, question, path);
+                }
+                Answer::GoOn
+            }
             Asked::Nothing => Answer::GoOn,
+        }
+    }
+
+    fn reads(&mut self, listener: &Listener, question: &Question, path: PathBuf) {
+        let Some(noticed) = &self.noticed else { return };
+        if self.left.read.len() >= MOST_READ || self.known.contains(&path) {
+            return;
+        }
+        let plain = normalize(&path);
+        let is_skipped = is_below_any(&plain, &noticed.skip)
+            || is_below_any(&plain, &self.private)
+            || is_library(&plain)
+            || plain
+                .components()
+                .any(|part| noticed.skip_names.iter().any(|name| part.as_os_str() == name.as_str()));
+        let is_system = is_below_any(&plain, &noticed.system);
+        let counts = !is_skipped
+            && match path.metadata() {
+                Ok(found) => found.is_file() && File::open(&path).is_ok(),
+                // What is not there may be there the next time.
+                Err(error) => error.kind() == io::ErrorKind::NotFound && !is_system,
+            };
+        if listener.still_asks(question) {
+            if counts {
+                self.left.read.insert(path.clone());
+            }
+            self.known.insert(path);
         }
     }
 
@@ -112,27 +158,37 @@ impl Room {
                 && !path.components().any(|part| part.as_os_str() == ".git")
         });
         if is_own {
-            self.wrote.insert(path);
+            self.left.wrote.insert(path);
         }
     }
 
     fn stop(&mut self, listener: &Listener, question: &Question, deed: Deed) {
-        if self.stopped.len() >= MOST_STOPPED || self.stopped.iter().any(|known| known.deed == deed) {
+        let stopped = &self.left.stopped;
+        if stopped.len() >= MOST_STOPPED || stopped.iter().any(|known| known.deed == deed) {
             return;
         }
         let program = question::command_line(question.pid);
         let program = if listener.still_asks(question) { program } else { String::new() };
-        self.stopped.push(Stopped { program, deed });
+        self.left.stopped.push(Stopped { program, deed });
     }
 
-    /// What was refused, and which files of its own the command changed.
-    pub(crate) fn leave(self) -> (Vec<Stopped>, BTreeSet<PathBuf>) {
-        (self.stopped, self.wrote)
+    /// What was noticed of the command.
+    pub(crate) fn leave(mut self) -> Left {
+        // What it made itself it may read.
+        let wrote = &self.left.wrote;
+        self.left.read.retain(|path| !wrote.contains(path) && !wrote.contains(&normalize(path)));
+        self.left
     }
 }
 
 fn is_below_any(path: &Path, places: &[PathBuf]) -> bool {
     places.iter().any(|place| path.starts_with(place))
+}
+
+/// `libz.so`, `libz.so.1`, and what the loader reads to find them.
+fn is_library(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+    name.ends_with(".so") || name.contains(".so.") || name == "locale-archive"
 }
 
 /// The rules for the kernel; `None` if there are none, or it knows none.

@@ -5,6 +5,9 @@ use std::mem;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
 
+/// From `linux/seccomp.h`.
+const SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP: libc::c_ulong = 1;
+
 /// Where the questions of a child and its descendants come from.
 pub(crate) struct Listener(OwnedFd);
 
@@ -32,6 +35,11 @@ pub(crate) enum Answer {
 
 impl Listener {
     pub(super) fn new(fd: OwnedFd) -> Listener {
+        // The asker and this process take turns on one processor, which halves the time of an answer (Linux 6.6; an
+        // older kernel does not know of it).
+        let flags = SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP;
+        // SAFETY: plain numbers; the descriptor is a listener.
+        unsafe { libc::ioctl(fd.as_raw_fd(), libc::SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags) };
         Listener(fd)
     }
 
@@ -72,4 +80,17 @@ impl Listener {
         // SAFETY: the argument points to a valid id.
         unsafe { libc::ioctl(self.raw(), libc::SECCOMP_IOCTL_NOTIF_ID_VALID, &raw const question.id) == 0 }
     }
+}
+
+/// Reads memory of another process as far as it goes; `None` if nothing can be read there.
+pub(crate) fn read_memory(pid: u32, address: u64, buffer: &mut [u8]) -> Option<usize> {
+    let pid = libc::pid_t::try_from(pid).ok()?;
+    let local = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let remote = libc::iovec {
+        iov_base: ptr::without_provenance_mut(usize::try_from(address).ok()?),
+        iov_len: buffer.len(),
+    };
+    // SAFETY: `local` is a valid buffer that outlives the call; `remote` is checked by the kernel.
+    let count = unsafe { libc::process_vm_readv(pid, &raw const local, 1, &raw const remote, 1, 0) };
+    usize::try_from(count).ok().filter(|count| *count > 0)
 }

@@ -17,7 +17,7 @@ mod listener;
 mod spawn;
 
 #[cfg(target_os = "linux")]
-pub(crate) use listener::{Answer, Listener, Question};
+pub(crate) use listener::{Answer, Listener, Question, read_memory};
 #[cfg(target_os = "linux")]
 pub(crate) use spawn::{Cage, Filter, Order, Started, spawn};
 

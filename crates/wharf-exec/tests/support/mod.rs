@@ -13,8 +13,8 @@ use wharf_base::digest::Digest;
 use wharf_base::process::Environment;
 use wharf_exec::{
     Action, ActionId, Arg, Change, Command, Confinement, Dest, Director, Done, Event, Graph, Incremental,
-    Input, Jobserver, LineRole, Need, Observed, Options, Outcome, Output, Place, Recipe, RunOutput, Stage,
-    Step, StepError, Store, Stream, Summary, TreeOutput, TreeWatch, Undeclared, run,
+    Input, Jobserver, LineRole, Need, Noticed, Observed, Options, Outcome, Output, Place, Recipe, RunOutput,
+    Stage, Step, StepError, Store, Stream, Summary, TreeOutput, TreeWatch, Undeclared, run,
 };
 
 /// One action: a script, run with `$OUT` as scratch directory, `$TREE` and `$WORLD`.
@@ -103,6 +103,11 @@ impl Scripts<'_> {
             reads: None,
             watches: true,
             own: Some(TreeWatch { root: self.root.join("own"), ..TreeWatch::default() }),
+            noticed: Some(Noticed {
+                skip: vec!["/proc".into(), "/dev".into(), self.root.join("own")],
+                skip_names: vec![".git".into()],
+                system: vec!["/usr".into(), "/etc".into(), "/lib".into()],
+            }),
             temporary: vec![("TMPDIR".into(), PathBuf::new())],
         }
     }

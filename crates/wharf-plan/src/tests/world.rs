@@ -11,7 +11,7 @@ use wharf_core::{CrateType, Dependency, FeatureName, Package, PackageId, SourceI
 use wharf_exec::Arg;
 
 use crate::args::Args;
-use crate::checkout::MARK;
+use crate::checkout::mark;
 use crate::request::*;
 use crate::{Grant, Mode, Plan, PlanError, Sandbox, SandboxLevel, UnitId};
 
@@ -202,6 +202,7 @@ impl World {
                 level: self.level,
                 grants: self.grants.clone(),
                 readable: Vec::new(),
+                homes: Vec::new(),
                 jobserver: None,
             },
         }
@@ -283,7 +284,7 @@ impl Plan {
             .collect();
         let mut text = texts.join(" ");
         for hash in &self.hashes {
-            text = text.replace(&hash.id, "ID").replace(&hash.metadata, "META").replace(MARK, "MARK");
+            text = text.replace(&hash.id, "ID").replace(&hash.metadata, "META").replace(mark(), "MARK");
         }
         for same in [
             " --error-format=json --json=diagnostic-rendered-ansi,artifacts,future-incompat",
