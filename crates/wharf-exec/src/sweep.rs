@@ -92,7 +92,15 @@ impl Laid {
         memory.requests.retain(|known| known.name != request && known.used > before(now, REMEMBERED));
         memory.requests.push(Request { name: request, used: now, actions: laid.keys().cloned().collect() });
         memory.laid.extend(laid);
-        ledger.alone(|| memory.sweep(&root, state, now));
+        let mut is_swept = false;
+        ledger.alone(|| {
+            memory.sweep(&root, state, now);
+            is_swept = true;
+        });
+        if let Some(last) = memory.requests.last_mut().filter(|_| !is_swept) {
+            // The next run tries again.
+            last.used = before(now, STAMPED);
+        }
         match sealed::seal(MAGIC, &memory) {
             Some(bytes) => fs::write_atomic(&file, bytes),
             None => Ok(()),
