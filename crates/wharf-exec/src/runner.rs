@@ -332,6 +332,10 @@ impl Runner<'_> {
         }
         if let (Some(sight), Some(mut scan)) = (&mut sight, scan) {
             scan.lines(&product.lines);
+            scan.text(product.stdout.as_deref().unwrap_or_default().as_bytes());
+            if let Some((manifest, path)) = &product.tree {
+                scan.tree(manifest, path)?;
+            }
             sight
                 .env
                 .iter()

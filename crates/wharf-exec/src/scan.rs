@@ -11,6 +11,7 @@ use wharf_base::digest::{Digest, Hasher};
 use wharf_base::fs;
 
 use crate::step::{Checkout, KeptLine};
+use crate::tree::{Manifest, Node};
 
 const CHUNK: usize = 1 << 20;
 
@@ -73,6 +74,18 @@ impl<'a> Scan<'a> {
         for line in lines {
             self.bytes(line.text.as_bytes());
         }
+    }
+
+    /// Looks through all files and links of a tree.
+    pub(crate) fn tree(&mut self, manifest: &Manifest, root: &Path) -> fs::Result<()> {
+        for entry in &manifest.entries {
+            match &entry.node {
+                Node::Dir => {}
+                Node::File { .. } => drop(self.file(&root.join(&entry.path))?),
+                Node::Link(target) => self.bytes(target.as_os_str().as_bytes()),
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn text(&mut self, bytes: &[u8]) {

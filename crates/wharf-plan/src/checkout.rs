@@ -95,9 +95,17 @@ impl Plan {
         text
     }
 
+    /// Whether a package of the whole machine is worked on. It may read variables that name this checkout, such as those
+    /// of `[env]`; if what is made does not tell, they have been of no consequence.
+    pub(crate) fn is_shared_package(&self, id: UnitId) -> bool {
+        self.is_immutable(self.unit(id)) && self.unit(id).mode != Mode::Doc
+    }
+
     /// What the executor must know of the checkout.
     pub(crate) fn checkout(&self, id: UnitId) -> Option<Checkout> {
-        if !self.is_placeless(id) {
+        let unit = self.unit(id);
+        let can_read = unit.mode == Mode::RunScript || self.loads_macros(id);
+        if !self.is_placeless(id) && !(can_read && self.is_shared_package(id)) {
             return None;
         }
         let mut roots: Vec<PathBuf> = Vec::new();

@@ -118,7 +118,7 @@ impl Plan {
         let (root, target) = (&self.settings.workspace_root, &self.settings.target_dir);
         let checkout = format!("{}\n{}", root.display(), target.display());
         let [plain, placeless] = &self.environment;
-        let values = || match self.is_placeless(id) {
+        let values = || match self.is_placeless(id) || self.is_shared_package(id) {
             true => *placeless.get_or_init(|| {
                 let token = |value: &OsStr| self.placeless_text(&value.to_string_lossy()).into();
                 environment_digest(&self.settings, token)
@@ -476,7 +476,7 @@ impl Plan {
             cacheable: true,
             jobserver: true,
             undeclared: Some(self.undeclared(id)),
-            checkout: None,
+            checkout: self.checkout(id),
             confinement: None,
         };
         self.confine_run(id, &mut step);
