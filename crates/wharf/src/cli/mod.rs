@@ -76,7 +76,7 @@ pub struct Cli {
 }
 
 /// Commands that Cargo does not have. Under Cargo's name these words belong to programs such as `cargo-cache`.
-const OWN: [&str; 2] = ["completions", "why"];
+const OWN: [&str; 3] = ["cache", "completions", "why"];
 
 /// The commands. Short forms (`b`, `c`, …) are aliases, which users may redefine.
 #[derive(Debug, Subcommand)]
