@@ -105,7 +105,7 @@ impl Plan {
     pub(crate) fn checkout(&self, id: UnitId) -> Option<Checkout> {
         let unit = self.unit(id);
         let can_read = unit.mode == Mode::RunScript || self.loads_macros(id);
-        if !self.is_placeless(id) && !(can_read && self.is_shared_package(id)) {
+        if !(self.is_placeless(id) || (can_read && self.is_shared_package(id))) {
             return None;
         }
         let mut roots: Vec<PathBuf> = Vec::new();
