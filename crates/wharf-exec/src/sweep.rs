@@ -67,8 +67,9 @@ impl Laid {
             Some(TreeOutput::At(path)) => Some(path),
             _ => None,
         };
+        let state = step.incremental.as_ref().map(|form| &form.dir);
         let below = |path: &PathBuf| Some(Below(path.strip_prefix(&self.root).ok()?.to_owned()));
-        let paths = files.chain(tree).filter_map(below).collect();
+        let paths = files.chain(tree).chain(state).filter_map(below).collect();
         let mut by_action = self.by_action.lock().unwrap_or_else(PoisonError::into_inner);
         by_action.insert(action.to_owned(), paths);
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use cargo_util_schemas::manifest::TomlProfile;
+use wharf_base::digest::{Digest, Hasher};
 use wharf_base::{fs, lock, trail};
 use wharf_core::Profile;
 use wharf_core::profile::{ProfileSet, ProfileSources};
@@ -43,6 +44,23 @@ pub struct CompileRequest {
     pub settings: Arc<Settings>,
     /// How much at once, and what after a failure.
     pub run: RunOptions,
+}
+
+impl CompileRequest {
+    /// What tells this request from others in one target directory. It stays the same when sources, dependencies or a
+    /// compiler of the same place change: what was made of the old ones is then superseded.
+    fn name(&self, toolchain: &Toolchain) -> Digest {
+        let Scope { packages, features, dev_dependencies, kinds, all_platforms: _ } = &self.scope;
+        let flags: Vec<_> = toolchain.targets.iter().map(|(kind, info)| (kind, &info.rustflags)).collect();
+        let words = (packages, features, dev_dependencies, kinds, self.intent, &self.targets, &self.profile);
+        let mut hasher = Hasher::for_purpose("request 1");
+        hasher.value(format!("{words:?} {flags:?}"));
+        hasher.value(toolchain.rustc.as_os_str().as_encoded_bytes());
+        for program in [&toolchain.wrapper, &toolchain.workspace_wrapper].into_iter().flatten() {
+            hasher.value(program.as_os_str().as_encoded_bytes());
+        }
+        hasher.finish()
+    }
 }
 
 /// How actions are run.
@@ -174,7 +192,7 @@ pub fn run(
         state: build_dir.join(".wharf"),
         jobserver,
         keep_going: request.run.keep_going,
-        request: None,
+        request: Some(request.name(prepared.plan.toolchain())),
     };
     let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?;
     if summary.is_success() {

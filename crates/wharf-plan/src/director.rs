@@ -82,7 +82,7 @@ impl Plan {
         let cwd = source_argument(unit, &self.settings.workspace_root).1;
         let recipe = self.recipe(id, &args, &variables, &cwd);
         let incremental = (unit.profile.incremental && unit.is_local()).then(|| {
-            let dir = self.layout.incremental(&unit.kind);
+            let dir = self.layout.incremental(unit, &self.hashes[id.0]);
             Incremental {
                 args: vec!["-C".into(), joined("incremental=", &dir)],
                 dir,

@@ -72,9 +72,10 @@ impl Layout {
         self.build_dest(kind).join("build")
     }
 
-    /// `…/<profile>/incremental`
-    pub fn incremental(&self, kind: &CompileKind) -> PathBuf {
-        self.build_dest(kind).join("incremental")
+    /// `…/<profile>/incremental/<crate>-<hash>`: the state of one unit, so that it can go with the unit.
+    pub(crate) fn incremental(&self, unit: &Unit, hash: &UnitHash) -> PathBuf {
+        let name = format!("{}-{}", unit.target.crate_name(), hash.id);
+        self.build_dest(&unit.kind).join("incremental").join(name)
     }
 
     /// `…/doc`

@@ -227,6 +227,11 @@ impl Plan {
         &self.settings
     }
 
+    /// The compiler that it is for.
+    pub fn toolchain(&self) -> &Toolchain {
+        &self.toolchain
+    }
+
     /// Where things lie.
     pub fn layout(&self) -> &Layout {
         &self.layout
