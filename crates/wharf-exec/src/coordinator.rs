@@ -33,6 +33,7 @@ use crate::signatures::Signatures;
 use crate::step::{Director, Made, Slot, Stream};
 use crate::store::Store;
 use crate::sweep::Laid;
+use crate::trial::Trial;
 
 /// How often the caller hears a tick while commands run, and an interrupt is looked for.
 const TICK: Duration = Duration::from_millis(100);
@@ -113,6 +114,7 @@ pub fn run(
             sender,
             inbox,
             events,
+            trial: Trial::new(graph, &options.trial),
             keep_going: options.keep_going,
             remaining,
             dependents: graph.dependents(),
@@ -160,6 +162,8 @@ struct Coordinator<'scope, 'env, 'run> {
     sender: Sender<Message>,
     inbox: Receiver<Message>,
     events: &'run mut dyn FnMut(Event),
+    /// Until it is known that what is on trial need not be made.
+    trial: Option<Trial>,
     keep_going: bool,
     /// For each action, the cost of the longest path from it to the end.
     remaining: Vec<u64>,
@@ -206,8 +210,10 @@ where
             while let Ok(message) = self.inbox.try_recv() {
                 self.take(message)?;
             }
-            self.start_ready()?;
-            if self.lookups == 0 && self.running == 0 && self.ready.is_empty() {
+            if self.trial.is_none() {
+                self.start_ready()?;
+            }
+            if self.lookups == 0 && self.running == 0 && (self.ready.is_empty() || self.trial.is_some()) {
                 break;
             }
             // With no command running there is nobody to listen to, so this thread is one of the pool. For a build
@@ -225,36 +231,51 @@ where
             }
             match self.inbox.recv_timeout(TICK) {
                 Ok(message) => self.take(message)?,
-                Err(RecvTimeoutError::Timeout) if self.running > 0 => (self.events)(Event::Tick),
+                Err(RecvTimeoutError::Timeout) if self.running > 0 => self.tell(Event::Tick),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => unreachable!("the coordinator holds a sender"),
             }
             self.check_interrupt();
         }
         let (interrupted, overtaken) = (self.interrupted.is_some(), self.overtaken);
-        Ok(Summary { results: self.results, interrupted, overtaken })
+        let given_up = self.trial.filter(|_| !self.stopping).map(|trial| trial.found());
+        Ok(Summary { results: self.results, interrupted, overtaken, given_up })
+    }
+
+    /// While something is on trial the caller hears nothing: nothing may have happened in the end.
+    fn tell(&mut self, event: Event) {
+        match &mut self.trial {
+            Some(trial) => trial.hold(event),
+            None => (self.events)(event),
+        }
+    }
+
+    fn end_trial(&mut self) {
+        for event in self.trial.take().into_iter().flat_map(Trial::into_held) {
+            (self.events)(event);
+        }
     }
 
     fn take(&mut self, message: Message) -> Result<(), RunError> {
         match message {
             Message::LookedUp { action, verdict, took } => self.looked_up(action, verdict, took),
             Message::Started { action, why, command, incremental } => {
-                (self.events)(Event::Started { action, why, command, incremental });
+                self.tell(Event::Started { action, why, command, incremental });
             }
             Message::Early(action) => {
-                (self.events)(Event::Early { action });
+                self.tell(Event::Early { action });
                 self.early[action.0] = true;
                 self.meet(action, Stage::Early);
             }
             Message::Line { action, stream, text } => {
-                (self.events)(Event::Line { action, stream, line: text, replayed: false });
+                self.tell(Event::Line { action, stream, line: text, replayed: false });
             }
-            Message::NotKept { action, path } => (self.events)(Event::NotKept { action, path }),
-            Message::NotConfined(lacking) => (self.events)(Event::NotConfined(lacking)),
-            Message::Stopped { action, stopped } => (self.events)(Event::Stopped { action, stopped }),
+            Message::NotKept { action, path } => self.tell(Event::NotKept { action, path }),
+            Message::NotConfined(lacking) => self.tell(Event::NotConfined(lacking)),
+            Message::Stopped { action, stopped } => self.tell(Event::Stopped { action, stopped }),
             Message::StoreTrouble(error) => {
                 if !std::mem::replace(&mut self.store_trouble, true) {
-                    (self.events)(Event::StoreTrouble { error });
+                    self.tell(Event::StoreTrouble { error });
                 }
             }
             Message::Ended { action, result, took } => {
@@ -323,6 +344,9 @@ where
             Ok(Verdict::Hit(outcome, made)) => {
                 self.replay(action, &made);
                 self.finished(action, outcome, made, took);
+                if self.trial.as_mut().is_some_and(|trial| trial.passes(action)) {
+                    self.end_trial();
+                }
             }
             Ok(Verdict::Miss(_)) if self.stopping => {}
             Ok(Verdict::Miss(pending)) => {
@@ -336,17 +360,17 @@ where
     fn replay(&mut self, action: ActionId, made: &Made) {
         for line in made.lines.iter() {
             if let Some(stopped) = Stopped::of_line(&line.text) {
-                (self.events)(Event::Stopped { action, stopped });
+                self.tell(Event::Stopped { action, stopped });
                 continue;
             }
             let (stream, line) = (line.stream, line.text.clone());
-            (self.events)(Event::Line { action, stream, line, replayed: true });
+            self.tell(Event::Line { action, stream, line, replayed: true });
         }
     }
 
     fn finished(&mut self, action: ActionId, outcome: Outcome, made: Arc<Made>, took: Duration) {
         self.results[action.0] = ActionResult::Done(outcome, Arc::clone(&made));
-        (self.events)(Event::Finished { action, outcome, made, took });
+        self.tell(Event::Finished { action, outcome, made, took });
         if !self.early[action.0] {
             self.meet(action, Stage::Early);
         }
@@ -354,6 +378,7 @@ where
     }
 
     fn failed(&mut self, action: ActionId, failure: Failure, took: Duration) {
+        self.end_trial();
         // A child that ended by the signal that everybody got has not failed.
         self.check_interrupt();
         if self.overtaken || matches!(failure, Failure::Overtaken) {
@@ -364,7 +389,7 @@ where
         let failure = if self.interrupted.is_some() { Failure::Interrupted } else { failure };
         let failure = Arc::new(failure);
         self.results[action.0] = ActionResult::Failed(Arc::clone(&failure));
-        (self.events)(Event::Failed { action, failure, took });
+        self.tell(Event::Failed { action, failure, took });
         if !self.keep_going {
             self.stop();
         }
@@ -443,7 +468,7 @@ where
 
     /// Somebody else is running the action: no token is held until there is a result, or none after all.
     fn wait_for(&mut self, action: ActionId, pending: Pending) {
-        (self.events)(Event::Waiting { action });
+        self.tell(Event::Waiting { action });
         self.lookups += 1;
         self.waiting.push(action, pending);
         if std::mem::replace(&mut self.has_waited, true) {

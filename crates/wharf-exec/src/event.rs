@@ -225,6 +225,8 @@ pub struct Summary {
     /// Whether another build in the same target directory, of other sources, came between: what was done so far is
     /// kept, but the whole is to be planned and run again.
     pub overtaken: bool,
+    /// If something of what was on trial was not found: how much of it was. Then nothing was run.
+    pub given_up: Option<usize>,
 }
 
 impl Summary {
@@ -232,6 +234,7 @@ impl Summary {
     pub fn is_success(&self) -> bool {
         !self.interrupted
             && !self.overtaken
+            && self.given_up.is_none()
             && self.results.iter().all(|result| matches!(result, ActionResult::Done(..)))
     }
 

@@ -33,6 +33,7 @@ mod store;
 mod sweep;
 mod sys;
 mod tree;
+mod trial;
 
 use wharf_base::sealed;
 

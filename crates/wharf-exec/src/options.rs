@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use wharf_base::digest::Digest;
 
+use crate::graph::ActionId;
 use crate::sys;
 
 /// How a run is to go.
@@ -21,6 +22,9 @@ pub struct Options {
     /// Names the request among those of the target directory: when the same one leads to other actions than before,
     /// what the earlier ones laid is removed. `None` for one that is not remembered.
     pub request: Option<Digest>,
+    /// Actions whose results should be there already, with all that they need. If one of them is not found, the run
+    /// ends before anything was run or told: see [`Summary::given_up`](crate::Summary::given_up).
+    pub trial: Vec<ActionId>,
 }
 
 /// A pool of tokens shared with all child processes that understand it: a running command holds one. The first one is

@@ -16,6 +16,7 @@ use wharf_plan::{CompileKind, Intent, Plan, Request, Settings, TargetFilter, Too
 use wharf_sources::Sources;
 
 use crate::failure::{Context, Failure, Result};
+use crate::lending::{Lending, lends_marker};
 use crate::narrow::{Narrowed, Scope, narrow};
 use crate::resolve::features::distribute;
 use crate::resolve::{ResolveOptions, Resolved, Unlock, resolve_needed, resolve_workspace};
@@ -36,6 +37,8 @@ pub struct CompileRequest {
     pub config_profiles: BTreeMap<String, TomlProfile>,
     /// `CARGO_INCREMENTAL` or `build.incremental`.
     pub incremental: Option<bool>,
+    /// Whether checks may use what builds made of packages that cannot change, where it is there already.
+    pub may_lend: bool,
     /// How the workspace is resolved.
     pub resolve: ResolveOptions,
     /// `build.dep-info-basedir`: paths in `.d` files are relative to it.
@@ -87,6 +90,8 @@ pub struct Prepared {
     pub plan: Plan,
     /// The profile of members, for the last line.
     pub profile: Profile,
+    profiles: ProfileSet,
+    lending: Lending,
     /// Package overrides of profiles that match nothing.
     pub warnings: Vec<String>,
 }
@@ -108,7 +113,21 @@ pub fn prepare(
     };
     let narrowed = narrow(workspace, sources, toolchain, &request.resolve, (&resolved, &request.scope))?;
     let warnings = profiles.check_packages(resolved.whole.ids())?;
-    let plan = wharf_plan::plan(&Request {
+    let lends = request.may_lend && fs::exists(&lends_marker(&request.settings.build_dir));
+    let plan = plan(workspace, toolchain, request, (&narrowed, &profiles), lends)?;
+    check_sources(&plan)?;
+    let lending = Lending::new(&plan, lends, request.may_lend);
+    Ok(Prepared { resolved, narrowed, plan, profile: profiles.base(), profiles, lending, warnings })
+}
+
+fn plan(
+    workspace: &Workspace,
+    toolchain: &Arc<Toolchain>,
+    request: &CompileRequest,
+    (narrowed, profiles): (&Narrowed, &ProfileSet),
+    lends: bool,
+) -> Result<Plan> {
+    Ok(wharf_plan::plan(&Request {
         resolution: &narrowed.resolution,
         packages: &narrowed.packages,
         features: &narrowed.features,
@@ -119,12 +138,29 @@ pub fn prepare(
         targets: &request.targets,
         kinds: &request.scope.kinds,
         dev_units: request.scope.dev_dependencies,
-        profiles: &profiles,
+        lends,
+        profiles,
         toolchain,
         settings: &request.settings,
-    })?;
-    check_sources(&plan)?;
-    Ok(Prepared { resolved, narrowed, plan, profile: profiles.base(), warnings })
+    })?)
+}
+
+/// Plans again after a run that was given up: what it found of the packages that cannot change decides whether checks
+/// use what builds made of them.
+pub fn plan_again(
+    workspace: &Workspace,
+    toolchain: &Arc<Toolchain>,
+    request: &CompileRequest,
+    prepared: &mut Prepared,
+    found: usize,
+) -> Result<()> {
+    let before = prepared.lending;
+    prepared.lending = before.after(prepared.plan.lendable_actions().len().saturating_sub(found));
+    if prepared.lending.lends != before.lends {
+        let input = (&prepared.narrowed, &prepared.profiles);
+        prepared.plan = plan(workspace, toolchain, request, input, prepared.lending.lends)?;
+    }
+    Ok(())
 }
 
 /// Finds targets that were asked for and have no source before anything is compiled: the compiler would name the
@@ -193,9 +229,11 @@ pub fn run(
         jobserver,
         keep_going: request.run.keep_going,
         request: Some(request.name(prepared.plan.toolchain())),
+        trial: prepared.lending.trial(&prepared.plan),
     };
     let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?;
     if summary.is_success() {
+        prepared.lending.remember(request);
         write_dep_info(prepared, request, &summary)?;
     }
     Ok(summary)

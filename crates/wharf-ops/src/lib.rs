@@ -15,6 +15,7 @@ mod failure;
 pub mod fetch;
 pub mod info;
 pub mod install;
+mod lending;
 pub mod lock_changes;
 pub mod login;
 pub mod metadata;

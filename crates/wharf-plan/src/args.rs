@@ -249,10 +249,11 @@ impl Plan {
         self.outputs(below).iter().filter(|file| file.flavor == wanted).collect()
     }
 
-    /// Whether a library is compiled against another: then metadata does, and is there early.
+    /// Whether a library is compiled or checked against another: then metadata does, and is there early.
     pub(crate) fn only_needs_metadata(&self, above: UnitId, below: UnitId) -> bool {
         let is_library = |unit: &Unit| unit.mode == Mode::Build && !unit.needs_objects();
-        is_library(self.unit(above)) && is_library(self.unit(below))
+        let above = self.unit(above);
+        (above.mode.is_check() || is_library(above)) && is_library(self.unit(below))
     }
 
     fn cap_lints(&self, unit: &Unit, args: &mut Args) {

@@ -7,6 +7,7 @@ use wharf_core::{DepKind, Dependency, PackageId, Target};
 
 use crate::draft::{Draft, DraftId, Edge, Interner, Purpose, kind_for};
 use crate::error::PlanError;
+use crate::lend::fixed;
 use crate::request::{CompileKind, Intent, Request};
 use crate::roots::{all_features, platform_fits};
 use crate::unit::Mode;
@@ -26,6 +27,7 @@ pub(crate) fn dependencies(
         edges: HashMap::new(),
         dev_edges: HashSet::new(),
         features: HashMap::new(),
+        lent: if request.lends { fixed(request) } else { BTreeSet::new() },
     };
     for root in roots {
         let purpose = builder.purpose_of_root(*root);
@@ -57,6 +59,8 @@ struct Builder<'a, 'r> {
     dev_edges: HashSet<(DraftId, DraftId)>,
     /// The features of tested packages without development dependencies, for `required-features` of programs.
     features: HashMap<(PackageId, CompileKind), HashSet<String>>,
+    /// The packages that are built even for a check.
+    lent: BTreeSet<PackageId>,
 }
 
 impl Builder<'_, '_> {
@@ -202,11 +206,11 @@ impl Builder<'_, '_> {
         to: &PackageId,
         library: &Target,
     ) -> Result<Edge, PlanError> {
-        let whom = (
-            purpose.of_dependency(draft, library),
-            kind_for(&draft.kind, library),
-            check_or_build(draft.mode, library),
-        );
+        let mode = match check_or_build(draft.mode, library) {
+            Mode::Check { .. } if self.lent.contains(to) => Mode::Build,
+            mode => mode,
+        };
+        let whom = (purpose.of_dependency(draft, library), kind_for(&draft.kind, library), mode);
         self.edge(draft, to, library, whom)
     }
 

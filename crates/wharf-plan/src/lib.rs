@@ -16,6 +16,7 @@ mod env;
 pub mod error;
 pub mod files;
 mod hash;
+mod lend;
 mod lto;
 pub mod plan;
 pub mod request;

@@ -15,6 +15,7 @@ use crate::draft::{DraftId, Interner};
 use crate::error::{Notice, PlanError};
 use crate::files::{Layout, outputs};
 use crate::hash::{UnitHash, hashes};
+use crate::lend::lendable;
 use crate::lto::{Lto, lto};
 use crate::request::{CompileKind, Intent, Request, Settings, Toolchain};
 use crate::roots::{explicit, roots};
@@ -34,6 +35,9 @@ pub struct Plan {
     pub notices: Vec<Notice>,
     /// The actions, for [`wharf_exec`].
     pub graph: Graph,
+    /// The libraries that cannot change and are checked against, or built instead: see [`Request::lends`].
+    pub(crate) lendable: Vec<UnitId>,
+    pub(crate) lends: bool,
     pub(crate) actions: Vec<Option<ActionId>>,
     pub(crate) unit_of: Vec<UnitId>,
     pub(crate) layout: Layout,
@@ -104,6 +108,8 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         scripts: units.iter().map(|_| OnceLock::new()).collect(),
         outputs: files,
         graph: Graph::default(),
+        lendable: lendable(request, &units),
+        lends: request.lends,
         actions: Vec::new(),
         unit_of: Vec::new(),
         toolchain: Arc::clone(request.toolchain),
@@ -254,9 +260,11 @@ impl Plan {
     }
 
     /// The paths that a JSON message tells as `filenames`: uplifted ones where there are. Those that may be left
-    /// out by the compiler ([`OutputFile::is_optional`]) belong there only if they exist.
+    /// out by the compiler ([`OutputFile::is_optional`]) belong there only if they exist. Of what was lent to a check
+    /// they are those that a check would have made.
     pub fn filenames(&self, unit: UnitId) -> impl Iterator<Item = &OutputFile> {
-        self.outputs[unit.0].iter()
+        let only_metadata = self.lends && self.lendable.binary_search(&unit).is_ok();
+        self.outputs[unit.0].iter().filter(move |file| !only_metadata || file.flavor == Flavor::Rmeta)
     }
 
     /// The program that a unit makes, if it makes one.

@@ -35,6 +35,9 @@ pub struct Request<'a> {
     pub kinds: &'a [CompileKind],
     /// Whether development dependencies were resolved for.
     pub dev_units: bool,
+    /// Whether checks use what builds make of packages that cannot change, instead of checking those too. Metadata of
+    /// checks and of builds do not mix, so it is one or the other for all of them.
+    pub lends: bool,
     /// The profiles, of which one was asked for.
     pub profiles: &'a ProfileSet,
     /// The compiler.

@@ -76,6 +76,8 @@ pub struct World {
     pub trees: &'static str,
     /// Names what is asked for.
     pub request: &'static str,
+    /// The actions that are on trial.
+    pub trial: &'static [usize],
 }
 
 /// What a run said and did.
@@ -214,7 +216,7 @@ impl World {
     pub fn new() -> World {
         let dir = tempfile::tempdir().unwrap();
         let env = BTreeMap::from([("PATH".into(), std::env::var_os("PATH").unwrap_or_default())]);
-        World { dir, env, jobs: 4, keep_going: false, trees: "trees", request: "build" }
+        World { dir, env, jobs: 4, keep_going: false, trees: "trees", request: "build", trial: &[] }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
@@ -274,6 +276,7 @@ impl World {
             jobserver: Jobserver::new(NonZeroUsize::new(self.jobs).unwrap()).unwrap(),
             keep_going: self.keep_going,
             request: Some(Digest::of(self.request)),
+            trial: self.trial.iter().map(|index| ActionId(*index)).collect(),
         };
         let mut events = Vec::new();
         let summary =

@@ -6,7 +6,7 @@ use world::{HOST, World};
 
 use crate::request::{CompileKind, CompileTarget, Intent, LibRule, NamedTargets, Names, TargetFilter};
 use crate::script::{ScriptContext, ScriptError};
-use crate::{Flavor, Mode, ScriptOutput, UnitId};
+use crate::{Flavor, Mode, Plan, ScriptOutput, Unit, UnitId};
 
 const LIB: &[&str] = &["src/lib.rs"];
 
@@ -78,6 +78,44 @@ fn check_builds_what_runs() {
         .map(|unit| (unit.id().name().as_str(), unit.target.kind.description()))
         .collect();
     assert_eq!(built, [("base", "lib"), ("mac", "lib"), ("sys", "build-script")]);
+}
+
+#[test]
+fn checks_may_use_what_builds_made() {
+    let mut world = world();
+    let name = |plan: &Plan, package: &str, mode: Mode| {
+        let is_it = |unit: &Unit| {
+            unit.id().name().as_str() == package
+                && unit.target.kind.description() == "lib"
+                && unit.mode == mode
+        };
+        let found: Vec<String> = (plan.units.iter().zip(&plan.graph.actions))
+            .filter(|(unit, _)| is_it(unit))
+            .map(|(_, action)| action.name.clone())
+            .collect();
+        found
+    };
+    let built = world.plan().unwrap();
+    world.intent = Intent::Check { test: false };
+    let own = world.plan().unwrap();
+    world.lends = true;
+    let lent = world.plan().unwrap();
+    let check = Mode::Check { test: false };
+    // `base` comes from a registry: the same action as in a build. `app` may change, so it is checked.
+    assert_eq!(name(&lent, "base", check), [""; 0]);
+    assert_eq!(name(&own, "base", check).len(), 1);
+    assert!(
+        name(&lent, "base", Mode::Build)
+            .iter()
+            .all(|action| name(&built, "base", Mode::Build).contains(action))
+    );
+    assert_eq!(name(&lent, "app", Mode::Build), [""; 0]);
+    assert_eq!((own.lendable_actions().len(), built.lendable_actions().len()), (1, 0));
+    // Tools hear of the files that a check makes.
+    let base = lent.units.iter().position(|unit| unit.id().name().as_str() == "base").map(UnitId).unwrap();
+    let files: Vec<_> = lent.filenames(base).map(|file| file.name.rsplit('.').next().unwrap()).collect();
+    assert_eq!(files, ["rmeta"]);
+    assert!(lent.flags("app", check).contains("libbase-ID.rmeta"), "{}", lent.flags("app", check));
 }
 
 #[test]

@@ -48,8 +48,8 @@ fn attempt(
     request: &CompileRequest,
     session: &Session,
 ) -> Result<Option<Built>> {
-    let Settled { toolchain, format, warnings, .. } = settled;
-    let prepared = compile::prepare(&opened.workspace, &opened.sources, toolchain, request)?;
+    let Settled { toolchain, warnings, .. } = settled;
+    let mut prepared = compile::prepare(&opened.workspace, &opened.sources, toolchain, request)?;
     for name in &prepared.narrowed.useless_excludes {
         session.shell.warn(format!(
             "excluded package(s) `{name}` not found in workspace `{}`",
@@ -66,38 +66,13 @@ fn attempt(
         // That was all there is to do, so the command ends here, whatever it would have done with a build.
         return Err(Failure::reported(Exit::Program(0)));
     }
-    let waiting = || session.shell.status_note("Blocking", "waiting for file lock on build directory");
-    let mut timings = settled.timings.then(|| Timings::new(session.started));
-    let (summary, warned) = {
-        let mut reporter = Reporter::new(&session.shell, &prepared.plan, *format, *warnings);
-        reporter.started_at(session.started);
-        let mut narrator = Narrator::new(&prepared.plan);
-        let mut chronicle = Chronicle::new(&prepared.plan);
-        let summary = compile::run(&opened.workspace, &prepared, request, &waiting, &mut |event| {
-            if let Some(timings) = &mut timings {
-                timings.apply(&event);
-            }
-            chronicle.apply(&event);
-            narrator.tell(event, &mut |note| reporter.show(note));
-        })?;
+    let (summary, warned) = loop {
+        let (summary, warned) = run(opened, settled, request, &prepared, session)?;
         if summary.overtaken {
             return Ok(None);
         }
-        let words = session.invocation.args.iter().map(|word| word.to_string_lossy().into_owned());
-        chronicle.end(words.collect()).save(&request.settings.build_dir);
-        wharf_ops::cache::make_room(
-            &session.config,
-            &request.settings.wharf_home,
-            &session.invocation.executable,
-        );
-        if let Some(timings) = &timings {
-            let page = timings.page(&prepared.plan);
-            let path = compile::save_timings(&opened.workspace, &page)?;
-            session.shell.plain_status(format!("Timing report saved to {}", path.display()));
-        }
-        reporter.finish(summary.is_success() && !session.shell.is_broken(), &prepared.profile);
-        reporter.tell_future(settled.future_report);
-        (summary, reporter.has_warned())
+        let Some(found) = summary.given_up else { break (summary, warned) };
+        compile::plan_again(&opened.workspace, toolchain, request, &mut prepared, found)?;
     };
     if session.shell.is_broken() {
         return Err(Failure::new("what the build had to tell could not be written: broken pipe"));
@@ -112,6 +87,45 @@ fn attempt(
         return Err(Failure::reported(Exit::Program(130)));
     }
     Err(Failure::reported(Exit::Failed))
+}
+
+/// Runs what is planned and shows how it goes; tells also whether there were warnings. A run that was given up has
+/// shown nothing.
+fn run(
+    opened: &Opened,
+    settled: &Settled,
+    request: &CompileRequest,
+    prepared: &Prepared,
+    session: &Session,
+) -> Result<(Summary, bool)> {
+    let waiting = || session.shell.status_note("Blocking", "waiting for file lock on build directory");
+    let mut timings = settled.timings.then(|| Timings::new(session.started));
+    let mut reporter = Reporter::new(&session.shell, &prepared.plan, settled.format, settled.warnings);
+    reporter.started_at(session.started);
+    let mut narrator = Narrator::new(&prepared.plan);
+    let mut chronicle = Chronicle::new(&prepared.plan);
+    let summary = compile::run(&opened.workspace, prepared, request, &waiting, &mut |event| {
+        if let Some(timings) = &mut timings {
+            timings.apply(&event);
+        }
+        chronicle.apply(&event);
+        narrator.tell(event, &mut |note| reporter.show(note));
+    })?;
+    if summary.overtaken || summary.given_up.is_some() {
+        return Ok((summary, false));
+    }
+    let words = session.invocation.args.iter().map(|word| word.to_string_lossy().into_owned());
+    chronicle.end(words.collect()).save(&request.settings.build_dir);
+    let home = &request.settings.wharf_home;
+    wharf_ops::cache::make_room(&session.config, home, &session.invocation.executable);
+    if let Some(timings) = &timings {
+        let page = timings.page(&prepared.plan);
+        let path = compile::save_timings(&opened.workspace, &page)?;
+        session.shell.plain_status(format!("Timing report saved to {}", path.display()));
+    }
+    reporter.finish(summary.is_success() && !session.shell.is_broken(), &prepared.profile);
+    reporter.tell_future(settled.future_report);
+    Ok((summary, reporter.has_warned()))
 }
 
 fn tell_notices(prepared: &Prepared, session: &Session) -> Result<()> {

@@ -118,6 +118,7 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
             all_platforms: false,
         },
         intent: typed.intent,
+        may_lend: matches!(typed.intent, Intent::Check { .. }) && !typed.compile.unit_graph,
         targets: typed.targets,
         config_profiles: config.profiles([typed.profile.as_str()])?,
         profile: typed.profile,
