@@ -112,11 +112,6 @@ pub fn copy(from: &Path, to: &Path) -> Outcome {
     Ok(())
 }
 
-/// A fresh clone of this repository.
-pub fn clone(to: &Path) -> Outcome {
-    run(command("git").args(["clone", "--quiet"]).arg(root()).arg(to))
-}
-
 /// Fetches the source of `name version` from crates.io with cargo and puts a copy into `to`. Downloads stay in
 /// the scratch directory for the next time.
 pub fn source_of(name: &str, version: &str, to: &Path) -> Outcome {
