@@ -1,6 +1,6 @@
 //! The `git` command line.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,13 +72,22 @@ impl Repository {
 
     /// The commit that is checked out; `None` if there is none.
     pub fn head(&self) -> Result<Option<String>, SourceError> {
-        // Wharf and Cargo leave the commit or the name of a branch here; the former needs no process.
-        let head = fs::read_if_exists(&self.git_dir.join("HEAD"))?.unwrap_or_default();
-        let head = String::from_utf8_lossy(&head).trim().to_owned();
-        if head.is_empty() || !head.starts_with("ref:") {
-            return Ok(Some(head).filter(|head| !head.is_empty()));
+        // Wharf and Cargo leave the commit here, or the name of a branch that has a file of its own: no process is
+        // needed for these.
+        let head = self.text("HEAD")?;
+        if head.is_empty() {
+            return Ok(None);
         }
-        self.commit("HEAD")
+        let Some(branch) = head.strip_prefix("ref:").map(str::trim) else { return Ok(Some(head)) };
+        let is_plain = Path::new(branch).components().all(|part| matches!(part, Component::Normal(_)));
+        let object = if is_plain { self.text(branch)? } else { String::new() };
+        if is_object(&object) { Ok(Some(object)) } else { self.commit("HEAD") }
+    }
+
+    /// A file of the repository's own, without white space around; empty if it is missing.
+    fn text(&self, name: &str) -> Result<String, SourceError> {
+        let bytes = fs::read_if_exists(&self.git_dir.join(name))?.unwrap_or_default();
+        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
     }
 
     /// The commit that `revision` leads to; `None` if there is none.
@@ -98,6 +107,11 @@ impl Repository {
         let found = output.status.success().then(|| text.trim().to_owned());
         Ok(found.filter(|commit| !commit.is_empty()))
     }
+}
+
+/// Whether a text is the whole id of an object, by SHA-1 or SHA-256.
+pub(crate) fn is_object(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// A git command that is bound to no repository and never asks questions.

@@ -60,7 +60,12 @@ impl GitSource {
             Some(commit) => commit.clone(),
             None => {
                 let wanted = Wanted::of(&self.served);
-                let commit = resolve(context, self.served.url(), &wanted, false)?;
+                let commit = match &wanted {
+                    Wanted::Object(object, _) if self.checked_out(context, object)?.is_some() => {
+                        object.clone()
+                    }
+                    _ => resolve(context, self.served.url(), &wanted, false)?,
+                };
                 state.commit.insert(commit).clone()
             }
         };
@@ -74,16 +79,36 @@ impl GitSource {
         }
         let precise = self.at_commit(&mut state, context)?;
         let commit = state.commit.clone().expect("it was just found");
-        let dir = match self.place(context, &commit) {
-            // A clone that was damaged is made anew.
-            Err(SourceError::Process(_)) if context.is_online() => {
-                renew(context, self.served.url(), &Wanted::of(&self.served))?;
-                self.place(context, &commit)?
-            }
-            result => result?,
+        let dir = match self.checked_out(context, &commit)? {
+            Some(dir) => dir,
+            None => match self.place(context, &commit) {
+                // A clone that was damaged is made anew.
+                Err(SourceError::Process(_)) if context.is_online() => {
+                    renew(context, self.served.url(), &Wanted::of(&self.served))?;
+                    self.place(context, &commit)?
+                }
+                result => result?,
+            },
         };
         let manifests = Arc::new(Manifests::below(precise, &dir)?);
         Ok(state.checkout.insert((dir, manifests)).clone())
+    }
+
+    /// The whole checkout of a commit, if there is one: found without git, which is a process for each question.
+    fn checked_out(&self, context: &Context, commit: &str) -> Result<Option<PathBuf>, SourceError> {
+        let checkouts = context.home.git_checkouts(&dir_name(context, &self.served));
+        if !fs::is_dir(&checkouts) {
+            return Ok(None);
+        }
+        for entry in fs::read_dir(&checkouts)? {
+            let short = entry.name.to_string_lossy();
+            // As `place` and Cargo shorten.
+            let is_of_it = short.len() >= 7 && commit.starts_with(&*short);
+            if is_of_it && is_whole(&entry.path, commit)? {
+                return Ok(Some(entry.path));
+            }
+        }
+        Ok(None)
     }
 
     /// The checkout of a commit.
@@ -116,8 +141,7 @@ impl Wanted {
                 return Self::Reference(reference.cloned().unwrap_or(GitReference::DefaultBranch));
             }
         };
-        let is_whole = matches!(revision.len(), 40 | 64) && revision.bytes().all(|b| b.is_ascii_hexdigit());
-        if is_whole {
+        if git::is_object(revision) {
             let reference = source.git_reference().cloned();
             Self::Object(revision.to_owned(), reference.unwrap_or(GitReference::DefaultBranch))
         } else {
@@ -268,11 +292,10 @@ fn place(
     dir: &Path,
     url: &Url,
 ) -> Result<(), SourceError> {
-    let checkout = Repository::with_work_tree(dir.to_owned());
-    let marker = dir.join(MARKER);
-    if fs::exists(&marker) && checkout.head()?.as_deref() == Some(commit) {
+    if is_whole(dir, commit)? {
         return Ok(());
     }
+    let checkout = Repository::with_work_tree(dir.to_owned());
     fs::remove_any(dir)?;
     fs::create_dir_all(dir.parent().unwrap_or(dir))?;
     if context.options.shallow.packages {
@@ -289,8 +312,13 @@ fn place(
     let reset = checkout.command(["-c", "core.hooksPath=/dev/null", "reset", "--quiet", "--hard", commit]);
     process::run(&reset.env("GIT_LFS_SKIP_SMUDGE", "1"))?;
     submodules(context, &checkout, dir, url)?;
-    fs::write(&marker, "")?;
+    fs::write(&dir.join(MARKER), "")?;
     Ok(())
+}
+
+fn is_whole(dir: &Path, commit: &str) -> Result<bool, SourceError> {
+    let checkout = Repository::with_work_tree(dir.to_owned());
+    Ok(fs::exists(&dir.join(MARKER)) && checkout.head()?.as_deref() == Some(commit))
 }
 
 /// Checks out the submodules of a checkout, each at the commit that the tree names.

@@ -165,3 +165,39 @@ fn a_variable_is_part_of_the_question() {
         }
     }
 }
+
+#[test]
+fn a_git_dependency_needs_no_git_once_it_is_checked_out() {
+    let world = world();
+    let library =
+        world.project("library").package("").file("src/lib.rs", "pub const VALUE: u32 = 5;").build();
+    let git = |arguments: &[&str]| {
+        let identity = ["-c", "user.name=a", "-c", "user.email=a@b"];
+        let mut command = std::process::Command::new("git");
+        assert!(
+            command
+                .args(identity)
+                .args(arguments)
+                .current_dir(library.directory())
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    git(&["init", "-q"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "all"]);
+    let url = format!("file://{}", library.directory().display());
+    let project = world
+        .project("app")
+        .package(&format!("[dependencies]\nlibrary = {{ git = \"{url}\" }}\n"))
+        .file("src/main.rs", "fn main() { println!(\"{}\", library::VALUE) }\n")
+        .build();
+    project.wharf("build").succeeds();
+    // Any other command, too, does without git now, and without the clone.
+    let databases = world.cargo_home(wharf_testkit::Tool::Wharf).join("git/db");
+    std::fs::rename(&databases, databases.with_extension("away")).unwrap();
+    assert!(project.wharf("metadata --format-version 1").succeeds().stdout.contains("\"library\""));
+    settle(&project, "build");
+    assert_eq!(program(&project), "5\n");
+}
