@@ -1,8 +1,6 @@
 //! From configuration to what a plan needs beside packages and compiler.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use wharf_base::digest::Hasher;
 use wharf_base::fs;
@@ -66,7 +64,6 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         primary_rustc: None,
         artifact_dir: flags.artifact_dir,
         compile_time_deps: false,
-        costs: Arc::new(BTreeMap::new()),
         sandbox: crate::sandbox::settle(config, workspace.root())?,
     })
 }
