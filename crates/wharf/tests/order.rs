@@ -66,3 +66,59 @@ fn what_took_long_comes_first() {
     assert_eq!(first_compiled(&project), "first", "what is damaged tells nothing");
     assert!(costs(&world).starts_with(b"wharf costs"));
 }
+
+/// The text between two others.
+fn between<'a>(text: &'a str, from: &str, to: &str) -> &'a str {
+    let (_, rest) = text.split_once(from).unwrap_or_else(|| panic!("no `{from}` in {text}"));
+    rest.split_once(to).unwrap_or_else(|| panic!("no `{to}` in {rest}")).0
+}
+
+/// How often something is told of units.
+fn count(page: &str, what: &str) -> String {
+    between(page, &format!("<th>{what}</th><td class=n>"), "</td>").to_owned()
+}
+
+/// The names of units in the rows of a table.
+fn rows<'a>(page: &'a str, title: &str) -> Vec<&'a str> {
+    let table = between(page, &format!("<h2>{title}</h2>"), "</table>");
+    table.split("<tr><td>").skip(1).filter_map(|row| row.split(' ').next()).collect()
+}
+
+#[test]
+fn timings_name_the_critical_path_and_hits() {
+    let world = world();
+    let project = project(&world);
+    project.wharf("build --timings").succeeds().says("Timing report saved to");
+    let page = project.read("target/cargo-timings/cargo-timing.html");
+    assert_eq!(rows(&page, "Critical path"), ["second", "app"]);
+    assert_eq!(
+        [count(&page, "Built"), count(&page, "Restored from the store"), count(&page, "Fresh")],
+        ["3", "0", "0"]
+    );
+    assert_eq!(count(&page, "Saved by hits"), "0.00 s");
+    assert!(!page.contains("<script") && !page.contains("http"), "it needs nothing else");
+
+    // One unit is in its place, one in the store, and one is new.
+    let library = std::fs::read_dir(project.directory().join("target/debug/deps")).expect("it was built");
+    for file in library.flatten().filter(|file| file.file_name().to_string_lossy().starts_with("libsecond")) {
+        std::fs::remove_file(file.path()).expect("it is there");
+    }
+    project.write("src/main.rs", "fn main() { println!(\"new\") }\n");
+    project.wharf("build --timings").succeeds();
+    let page = project.read("target/cargo-timings/cargo-timing.html");
+    assert_eq!(
+        [count(&page, "Built"), count(&page, "Restored from the store"), count(&page, "Fresh")],
+        ["1", "1", "1"]
+    );
+    assert_eq!(rows(&page, "Critical path"), ["app"]);
+    assert_eq!(rows(&page, "How long"), ["app", "second", "first"], "what ran, then what saved most");
+    assert!(page.contains("<td>restored</td>") && page.contains("<td>fresh</td>"), "{page}");
+    let saved = count(&page, "Saved by hits");
+    let saved: f64 = saved.trim_end_matches(" s").parse().expect("it is a number");
+    assert!(saved > 1.0, "the compiler of `second` sleeps longer than that: {saved}");
+
+    project.wharf("build --timings").succeeds();
+    let page = project.read("target/cargo-timings/cargo-timing.html");
+    assert_eq!(count(&page, "Fresh"), "3");
+    assert!(page.contains("Nothing ran: every unit was a hit."), "{page}");
+}
