@@ -7,6 +7,7 @@ use wharf_base::fs;
 use wharf_core::CrateType;
 use wharf_plan::{Diagnostics, IncrementalPolicy, Settings};
 
+use crate::cache;
 use crate::config::{Config, TemplateRoots};
 use crate::failure::{Failure, Result};
 use crate::workspace::{Places, Workspace};
@@ -16,6 +17,8 @@ use crate::workspace::{Places, Workspace};
 pub struct BuildFlags {
     /// The value of `CARGO`: this program.
     pub cargo: PathBuf,
+    /// Which build cache is used.
+    pub cache: cache::Choice,
     /// How many commands at once.
     pub jobs: usize,
     /// How diagnostics are rendered.
@@ -38,7 +41,7 @@ pub struct BuildFlags {
 
 /// Settles everything for one workspace.
 pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Result<Settings> {
-    let (wharf_home, _) = home(config, workspace)?;
+    let (wharf_home, _) = home(config, workspace, flags.cache)?;
     Ok(Settings {
         workspace_root: workspace.root().to_owned(),
         real_root: fs::canonicalize(workspace.root()).unwrap_or_else(|_| workspace.root().to_owned()),
@@ -68,9 +71,17 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
     })
 }
 
-/// Where the build cache is; with a failure if that is not where it should be, because nothing can be written there.
-/// Then it is among the intermediates of the workspace, and serves this one alone.
-pub fn home(config: &Config, workspace: &Workspace) -> Result<(PathBuf, Option<Failure>)> {
+/// Where the build cache is. One of the workspace's own is among its intermediates, and serves it alone. So is the
+/// shared one, with a failure, if that is not where it should be because nothing can be written there.
+pub fn home(
+    config: &Config,
+    workspace: &Workspace,
+    cache: cache::Choice,
+) -> Result<(PathBuf, Option<Failure>)> {
+    let own = build_dir(config, workspace)?.join(".wharf/home");
+    if cache == cache::Choice::Own {
+        return Ok((own, None));
+    }
     let failure = match config.env().wharf_home(config.cwd()) {
         Ok(home) => match wharf_exec::Store::probe(&home) {
             Ok(()) => return Ok((home, None)),
@@ -78,7 +89,7 @@ pub fn home(config: &Config, workspace: &Workspace) -> Result<(PathBuf, Option<F
         },
         Err(failure) => Failure::from(failure),
     };
-    Ok((build_dir(config, workspace)?.join(".wharf/home"), Some(failure)))
+    Ok((own, Some(failure)))
 }
 
 /// Where intermediates of a workspace go: `build.build-dir`, else its target directory.
