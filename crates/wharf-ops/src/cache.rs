@@ -153,6 +153,8 @@ pub fn make_room(config: &Config, home: &Path, program: &Path) {
         return;
     }
     let mut command = Command::new(program);
+    // Under another name the word would mean a program that the user has, such as `cargo-cache`.
+    command.arg0("wharf");
     command.args(["cache", "gc", "--quiet"]).env("WHARF_HOME", home).current_dir(home);
     if let Ok(limit) = limit(config, home) {
         command.env(VARIABLE, limit.to_string());

@@ -128,20 +128,3 @@ fn the_flag_goes_before_the_variable_and_that_before_configuration() {
     let outcome = world.run(Tool::Wharf, project.directory(), &["build"], &wrong);
     outcome.exits_with(101).says("`perhaps` in `WHARF_CACHE` is neither yes nor no");
 }
-
-#[test]
-fn cargos_name_knows_no_such_flag() {
-    let world = world();
-    let project = project(&world);
-    let cargo = world.root().join("cargo");
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_wharf"), &cargo).unwrap();
-    let output = world.command(Tool::Wharf, project.directory());
-    let mut command = Command::new(&cargo);
-    command.args(["build", "--no-cache"]).current_dir(project.directory()).env_clear();
-    command.envs(output.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let output = command.output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("unexpected argument '--no-cache' found"), "{said}");
-    assert!(!said.contains("similar"), "{said}");
-}
