@@ -40,7 +40,7 @@ use wharf_base::sealed;
 pub use collect::{Collected, Usage, Verified};
 pub use coordinator::{RunError, run};
 pub use event::{ActionResult, Change, Event, Failure, FileChange, Outcome, Summary};
-pub use graph::{Action, ActionId, Graph, Need, Stage};
+pub use graph::{Action, ActionId, Cost, Graph, Need, Stage};
 pub use options::{Jobserver, Options};
 pub use sandbox::{Confinement, Deed, Lacking, Noticed, Stopped};
 pub use step::{

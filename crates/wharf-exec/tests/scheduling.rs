@@ -7,7 +7,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use support::{Spec, World};
-use wharf_exec::{Event, Failure, Place};
+use wharf_exec::{Cost, Event, Failure, Place};
 
 /// A script that waits for a file.
 fn wait_for(name: &str) -> String {
@@ -114,11 +114,34 @@ fn the_longest_path_goes_first() {
         Spec::new("above", ": above").after(3),
         Spec::new("below", ": below"),
     ];
-    specs[1].cost = 5;
-    specs[2].cost = 9;
+    specs[1].cost = Some(Cost::of(5));
+    specs[2].cost = Some(Cost::of(9));
     world.run(&specs);
     let log = world.log();
     assert!(log.starts_with("below ") && log.ends_with(" short"), "{log}");
+}
+
+#[test]
+fn what_is_needed_early_delays_less() {
+    let mut world = World::new();
+    world.jobs = 1;
+    let mut specs = vec![
+        with_early(Spec::new("pipelined", "echo meta > $OUT/m; echo early"), "m"),
+        Spec::new("plain", ": plain"),
+        Spec::new("above-pipelined", ": a").after_early(0),
+        Spec::new("above-plain", ": b").after(1),
+    ];
+    for (spec, whole) in specs.iter_mut().zip([10, 9, 5, 5]) {
+        spec.cost = Some(Cost::of(whole));
+    }
+    let first = |specs: &[Spec]| {
+        std::fs::remove_dir_all(world.path("store")).ok();
+        assert!(world.run(specs).summary.is_success());
+        world.log().split(' ').next().map(str::to_owned)
+    };
+    assert_eq!(first(&specs).as_deref(), Some("pipelined"), "15 against 14");
+    specs[0].cost = Some(Cost { early: 2, whole: 10 });
+    assert_eq!(first(&specs).as_deref(), Some("plain"), "10 against 14");
 }
 
 #[test]

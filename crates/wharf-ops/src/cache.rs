@@ -16,6 +16,43 @@ use crate::failure::{Context, Failure, Result};
 const VARIABLE: &str = "WHARF_CACHE_SIZE";
 const KEY: &str = "wharf.cache-size";
 
+/// The variable and key that say whether builds use it.
+const USE_VARIABLE: &str = "WHARF_CACHE";
+const USE_KEY: &str = "wharf.cache";
+
+/// Which build cache a build works with. There is always one, since it is what tells a build what is up to date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Choice {
+    /// The one that all projects of the user share.
+    Shared,
+    /// One of its own, among the intermediates of the workspace: nothing is taken from the shared one, and nothing put
+    /// there.
+    Own,
+}
+
+impl Choice {
+    /// By `WHARF_CACHE`, else by `wharf.cache`.
+    ///
+    /// # Errors
+    /// If the one that counts is neither yes nor no.
+    pub fn settle(config: &Config) -> Result<Choice> {
+        let is_shared = match config.env().get_filled(USE_VARIABLE) {
+            Some(text) => parse_switch(&text.to_string_lossy())?,
+            None => config.get_bool(USE_KEY)?.is_none_or(|found| found.value),
+        };
+        Ok(if is_shared { Choice::Shared } else { Choice::Own })
+    }
+}
+
+fn parse_switch(text: &str) -> Result<bool> {
+    match text {
+        "1" | "true" => Ok(true),
+        "0" | "false" => Ok(false),
+        other => Err(Failure::new(format!("`{other}` in `{USE_VARIABLE}` is neither yes nor no"))
+            .help("write `1` or `true`, or `0` or `false` for builds that leave the build cache alone")),
+    }
+}
+
 const GIB: u64 = 1 << 30;
 /// Without being told, the cache takes a tenth of the disk, but not more and not less than this.
 const MOST: u64 = 50 * GIB;
@@ -116,6 +153,8 @@ pub fn make_room(config: &Config, home: &Path, program: &Path) {
         return;
     }
     let mut command = Command::new(program);
+    // Under another name the word would mean a program that the user has, such as `cargo-cache`.
+    command.arg0("wharf");
     command.args(["cache", "gc", "--quiet"]).env("WHARF_HOME", home).current_dir(home);
     if let Ok(limit) = limit(config, home) {
         command.env(VARIABLE, limit.to_string());
@@ -172,6 +211,14 @@ pub fn parse_size(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn switches() {
+        for (text, wanted) in [("1", true), ("true", true), ("0", false), ("false", false)] {
+            assert_eq!(parse_switch(text).unwrap(), wanted);
+        }
+        assert!(parse_switch("off").is_err());
+    }
 
     #[test]
     fn sizes() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use cargo_util_schemas::manifest::TomlProfile;
 use wharf_base::digest::{Digest, Hasher};
@@ -12,14 +12,16 @@ use wharf_base::{fs, lock, trail};
 use wharf_core::Profile;
 use wharf_core::profile::{ProfileSet, ProfileSources};
 use wharf_exec::{Event, Jobserver, Options, Store, Summary};
-use wharf_plan::{CompileKind, Intent, Plan, Request, Settings, TargetFilter, Toolchain};
+use wharf_plan::{CompileKind, Costs, Intent, Plan, Request, Settings, TargetFilter, Toolchain};
 use wharf_sources::Sources;
 
+use crate::costs;
 use crate::failure::{Context, Failure, Result};
 use crate::lending::{Lending, lends_marker};
 use crate::narrow::{Narrowed, Scope, narrow};
 use crate::resolve::features::distribute;
 use crate::resolve::{ResolveOptions, Resolved, Unlock, resolve_needed, resolve_workspace};
+use crate::timeline::Timeline;
 use crate::workspace::Workspace;
 
 /// What is to be built.
@@ -91,6 +93,7 @@ pub struct Prepared {
     /// The profile of members, for the last line.
     pub profile: Profile,
     profiles: ProfileSet,
+    costs: Costs,
     lending: Lending,
     /// Package overrides of profiles that match nothing.
     pub warnings: Vec<String>,
@@ -114,17 +117,19 @@ pub fn prepare(
     let narrowed = narrow(workspace, sources, toolchain, &request.resolve, (&resolved, &request.scope))?;
     let warnings = profiles.check_packages(resolved.whole.ids())?;
     let lends = request.may_lend && fs::exists(&lends_marker(&request.settings.build_dir));
-    let plan = plan(workspace, toolchain, request, (&narrowed, &profiles), lends)?;
+    let costs = costs::load(&request.settings.wharf_home);
+    let plan = plan(workspace, toolchain, request, (&narrowed, &profiles, &costs), lends)?;
     check_sources(&plan)?;
     let lending = Lending::new(&plan, lends, request.may_lend);
-    Ok(Prepared { resolved, narrowed, plan, profile: profiles.base(), profiles, lending, warnings })
+    let profile = profiles.base();
+    Ok(Prepared { resolved, narrowed, plan, profile, profiles, costs, lending, warnings })
 }
 
 fn plan(
     workspace: &Workspace,
     toolchain: &Arc<Toolchain>,
     request: &CompileRequest,
-    (narrowed, profiles): (&Narrowed, &ProfileSet),
+    (narrowed, profiles, costs): (&Narrowed, &ProfileSet, &Costs),
     lends: bool,
 ) -> Result<Plan> {
     Ok(wharf_plan::plan(&Request {
@@ -142,6 +147,7 @@ fn plan(
         profiles,
         toolchain,
         settings: &request.settings,
+        costs,
     })?)
 }
 
@@ -157,7 +163,7 @@ pub fn plan_again(
     let before = prepared.lending;
     prepared.lending = before.after(prepared.plan.lendable_actions().len().saturating_sub(found));
     if prepared.lending.lends != before.lends {
-        let input = (&prepared.narrowed, &prepared.profiles);
+        let input = (&prepared.narrowed, &prepared.profiles, &prepared.costs);
         prepared.plan = plan(workspace, toolchain, request, input, prepared.lending.lends)?;
     }
     Ok(())
@@ -231,7 +237,12 @@ pub fn run(
         request: Some(request.name(prepared.plan.toolchain())),
         trial: prepared.lending.trial(&prepared.plan),
     };
-    let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, events)?;
+    let mut timeline = Timeline::new(Instant::now());
+    let summary = wharf_exec::run(&prepared.plan.graph, &prepared.plan, &store, &options, &mut |event| {
+        timeline.apply(&event);
+        events(event);
+    })?;
+    costs::learn(home, &prepared.plan, &timeline);
     if summary.is_success() {
         prepared.lending.remember(request);
         write_dep_info(prepared, request, &summary)?;

@@ -1,14 +1,13 @@
 //! From configuration to what a plan needs beside packages and compiler.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use wharf_base::digest::Hasher;
 use wharf_base::fs;
 use wharf_core::CrateType;
 use wharf_plan::{Diagnostics, IncrementalPolicy, Settings};
 
+use crate::cache;
 use crate::config::{Config, TemplateRoots};
 use crate::failure::{Failure, Result};
 use crate::workspace::{Places, Workspace};
@@ -18,6 +17,8 @@ use crate::workspace::{Places, Workspace};
 pub struct BuildFlags {
     /// The value of `CARGO`: this program.
     pub cargo: PathBuf,
+    /// Which build cache is used.
+    pub cache: cache::Choice,
     /// How many commands at once.
     pub jobs: usize,
     /// How diagnostics are rendered.
@@ -40,7 +41,7 @@ pub struct BuildFlags {
 
 /// Settles everything for one workspace.
 pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Result<Settings> {
-    let (wharf_home, _) = home(config, workspace)?;
+    let (wharf_home, _) = home(config, workspace, flags.cache)?;
     Ok(Settings {
         workspace_root: workspace.root().to_owned(),
         real_root: fs::canonicalize(workspace.root()).unwrap_or_else(|_| workspace.root().to_owned()),
@@ -66,14 +67,21 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         primary_rustc: None,
         artifact_dir: flags.artifact_dir,
         compile_time_deps: false,
-        costs: Arc::new(BTreeMap::new()),
         sandbox: crate::sandbox::settle(config, workspace.root())?,
     })
 }
 
-/// Where the build cache is; with a failure if that is not where it should be, because nothing can be written there.
-/// Then it is among the intermediates of the workspace, and serves this one alone.
-pub fn home(config: &Config, workspace: &Workspace) -> Result<(PathBuf, Option<Failure>)> {
+/// Where the build cache is. One of the workspace's own is among its intermediates, and serves it alone. So is the
+/// shared one, with a failure, if that is not where it should be because nothing can be written there.
+pub fn home(
+    config: &Config,
+    workspace: &Workspace,
+    cache: cache::Choice,
+) -> Result<(PathBuf, Option<Failure>)> {
+    let own = build_dir(config, workspace)?.join(".wharf/home");
+    if cache == cache::Choice::Own {
+        return Ok((own, None));
+    }
     let failure = match config.env().wharf_home(config.cwd()) {
         Ok(home) => match wharf_exec::Store::probe(&home) {
             Ok(()) => return Ok((home, None)),
@@ -81,7 +89,7 @@ pub fn home(config: &Config, workspace: &Workspace) -> Result<(PathBuf, Option<F
         },
         Err(failure) => Failure::from(failure),
     };
-    Ok((build_dir(config, workspace)?.join(".wharf/home"), Some(failure)))
+    Ok((own, Some(failure)))
 }
 
 /// Where intermediates of a workspace go: `build.build-dir`, else its target directory.

@@ -54,6 +54,13 @@ pub enum Ending {
     Fresh,
 }
 
+impl Ending {
+    /// Whether its outputs were made before.
+    pub fn is_hit(self) -> bool {
+        matches!(self, Ending::Restored | Ending::Fresh)
+    }
+}
+
 impl Story {
     /// A story that ends now.
     pub fn new(command: Vec<String>, units: Vec<UnitStory>) -> Story {

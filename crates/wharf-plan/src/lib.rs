@@ -8,6 +8,7 @@ mod args;
 mod checkout;
 mod closure;
 mod collide;
+pub mod cost;
 pub mod dep_info;
 mod deps;
 mod director;
@@ -29,6 +30,7 @@ mod share;
 mod tests;
 pub mod unit;
 
+pub use cost::{Costs, KnownCost};
 pub use dep_info::DepInfo;
 pub use env::is_session_variable;
 pub use error::{Notice, PlanError};

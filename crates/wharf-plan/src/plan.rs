@@ -10,6 +10,7 @@ use wharf_exec::{Action, ActionId, Done, Graph, Need, Stage, StepError, TreeOutp
 
 use crate::closure::{Reach, order, reach};
 use crate::collide::collisions;
+use crate::cost::{Costs, cost};
 use crate::deps::dependencies;
 use crate::draft::{DraftId, Interner};
 use crate::error::{Notice, PlanError};
@@ -123,7 +124,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, PlanError> {
         checksums,
     };
     plan.notice_unlinkable();
-    plan.make_graph();
+    plan.make_graph(request.costs);
     Ok(plan)
 }
 
@@ -434,7 +435,7 @@ impl Plan {
         wanted
     }
 
-    fn make_graph(&mut self) {
+    fn make_graph(&mut self, costs: &Costs) {
         for (index, is_wanted) in self.wanted().into_iter().enumerate() {
             let id = UnitId(index);
             let is_nothing = match self.units[index].mode {
@@ -451,8 +452,8 @@ impl Plan {
         }
         for index in 0..self.unit_of.len() {
             let id = self.unit_of[index];
-            let action = Action { name: self.action_name(id), needs: self.needs(id), cost: self.cost(id) };
-            self.graph.add(action);
+            let cost = cost(self.unit(id), costs);
+            self.graph.add(Action { name: self.action_name(id), needs: self.needs(id), cost });
         }
     }
 
@@ -483,20 +484,5 @@ impl Plan {
             }
         }
         stages.into_iter().map(|(action, stage)| Need { action, stage }).collect()
-    }
-
-    /// Recorded, or guessed: what links takes longer, and running a script is the least.
-    fn cost(&self, id: UnitId) -> u64 {
-        let unit = self.unit(id);
-        if let Some(known) = self.settings.costs.get(&unit.cost_name()) {
-            return *known;
-        }
-        match unit.mode {
-            Mode::RunScript => 300,
-            Mode::Check { .. } => 700,
-            _ if is_for_host(&unit.target) => 1500,
-            _ if unit.needs_objects() => 2000,
-            _ => 1000,
-        }
     }
 }

@@ -9,6 +9,7 @@ use wharf_core::profile::ProfileSet;
 use wharf_core::resolution::{ActivatedFeatures, Resolution};
 use wharf_core::{Cfg, CrateType, Package, PackageId, Version};
 
+use crate::cost::Costs;
 use crate::sandbox::Sandbox;
 use crate::script::ScriptOutput;
 
@@ -44,6 +45,8 @@ pub struct Request<'a> {
     pub toolchain: &'a Arc<Toolchain>,
     /// Everything else.
     pub settings: &'a Arc<Settings>,
+    /// How long units took before.
+    pub costs: &'a Costs,
 }
 
 /// How packages were selected: what a message about a missing target says.
@@ -331,8 +334,6 @@ pub struct Settings {
     pub compile_time_deps: bool,
     /// What packages may do while they are built.
     pub sandbox: Sandbox,
-    /// Recorded times of earlier runs in milliseconds, by [`Unit::cost_name`](crate::Unit::cost_name).
-    pub costs: Arc<BTreeMap<String, u64>>,
 }
 
 /// One entry of `[env]`, relative paths made absolute.

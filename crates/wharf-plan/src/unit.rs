@@ -128,19 +128,6 @@ impl Unit {
         self.mode.is_any_test() || self.target.crate_types().iter().any(CrateType::requires_upstream_objects)
     }
 
-    /// The name under which the unit's duration is remembered: package, version, target, mode and whether it is
-    /// optimised.
-    pub fn cost_name(&self) -> String {
-        format!(
-            "{} {} {} {} {}",
-            self.id().name(),
-            self.id().version(),
-            self.target.name,
-            self.mode.name(),
-            self.profile.opt_level
-        )
-    }
-
     /// The package with the target in parentheses, as errors name a unit: `` `foo` (lib test) ``.
     pub fn description(&self) -> String {
         let target = &self.target;

@@ -12,9 +12,10 @@ use std::time::Duration;
 use wharf_base::digest::Digest;
 use wharf_base::process::Environment;
 use wharf_exec::{
-    Action, ActionId, Arg, Change, Command, Confinement, Dest, Director, Done, Event, Graph, Incremental,
-    Input, Jobserver, LineRole, Need, Noticed, Observed, Options, Outcome, Output, Place, Recipe, RunOutput,
-    Stage, Step, StepError, Store, Stream, Summary, TreeOutput, TreeWatch, Undeclared, run,
+    Action, ActionId, Arg, Change, Command, Confinement, Cost, Dest, Director, Done, Event, Graph,
+    Incremental, Input, Jobserver, LineRole, Need, Noticed, Observed, Options, Outcome, Output, Place,
+    Recipe, RunOutput, Stage, Step, StepError, Store, Stream, Summary, TreeOutput, TreeWatch, Undeclared,
+    run,
 };
 
 /// One action: a script, run with `$OUT` as scratch directory, `$TREE` and `$WORLD`.
@@ -34,14 +35,14 @@ pub struct Spec {
     pub capture: bool,
     pub incremental: bool,
     pub always: bool,
-    pub cost: u64,
+    pub cost: Option<Cost>,
     /// Directories in the world that it may write to; it is confined if this is given.
     pub confined: Option<Vec<&'static str>>,
 }
 
 impl Spec {
     pub fn new(name: &'static str, script: &str) -> Spec {
-        Spec { name, script: script.to_owned(), cost: 1, ..Spec::default() }
+        Spec { name, script: script.to_owned(), ..Spec::default() }
     }
 
     pub fn after(mut self, index: usize) -> Spec {
@@ -268,7 +269,7 @@ impl World {
             .map(|spec| Action {
                 name: spec.name.to_owned(),
                 needs: spec.needs.iter().map(need).collect(),
-                cost: spec.cost,
+                cost: spec.cost.unwrap_or(Cost::of(1)),
             })
             .collect();
         let options = Options {

@@ -2,11 +2,12 @@
 
 mod world;
 
+use wharf_exec::Cost;
 use world::{HOST, World};
 
 use crate::request::{CompileKind, CompileTarget, Intent, LibRule, NamedTargets, Names, TargetFilter};
 use crate::script::{ScriptContext, ScriptError};
-use crate::{Flavor, Mode, Plan, ScriptOutput, Unit, UnitId};
+use crate::{Flavor, KnownCost, Mode, Plan, ScriptOutput, Unit, UnitId};
 
 const LIB: &[&str] = &["src/lib.rs"];
 
@@ -177,6 +178,36 @@ fn linkers_wait_for_all_code() {
     assert!(action.needs.iter().all(|need| need.stage == wharf_exec::Stage::Whole));
     let base = (0..plan.units.len()).map(UnitId).find(|id| plan.unit(*id).id().name() == "base").unwrap();
     assert!(action.needs.iter().any(|need| Some(need.action) == plan.action_of(base)));
+}
+
+#[test]
+fn what_is_known_of_costs_takes_the_place_of_guesses() {
+    let mut world = world();
+    let guessed = world.plan().unwrap();
+    let cost = |plan: &Plan, name: &str| {
+        let is_it = |id: &UnitId| {
+            plan.unit(*id).id().name() == name && plan.unit(*id).target.kind.description() == "lib"
+        };
+        let id = (0..plan.units.len()).map(UnitId).find(is_it).unwrap();
+        (plan.unit(id).cost_name(), plan.graph.actions[plan.action_of(id).unwrap().0].cost)
+    };
+    assert_eq!(
+        cost(&guessed, "base"),
+        ("base 1.0.0 lib base build 0".to_owned(), Cost { early: 500, whole: 1000 })
+    );
+    world.costs.insert("base 1.0.0 lib base build 0".to_owned(), KnownCost { early: None, whole: 70 });
+    world.costs.insert("sys 1.0.0 lib sys build 0".to_owned(), KnownCost { early: Some(9), whole: 90 });
+    let known = world.plan().unwrap();
+    assert_eq!(cost(&known, "base").1, Cost { early: 35, whole: 70 });
+    assert_eq!(cost(&known, "sys").1, Cost { early: 9, whole: 90 });
+    assert_eq!(cost(&known, "mac"), cost(&guessed, "mac"));
+    let names = |plan: &Plan| plan.units.iter().map(Unit::cost_name).collect::<Vec<_>>();
+    let mut unique = names(&known);
+    unique.sort();
+    unique.dedup();
+    assert_eq!(unique.len(), known.units.len(), "libraries and programs of one name are apart");
+    let ids = |plan: &Plan| plan.hashes.iter().map(|hash| hash.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&known), ids(&guessed), "costs are no part of what is made");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use wharf_exec::Arg;
 use crate::args::Args;
 use crate::checkout::mark;
 use crate::request::*;
-use crate::{Grant, Mode, Plan, PlanError, Sandbox, SandboxLevel, UnitId};
+use crate::{Costs, Grant, Mode, Plan, PlanError, Sandbox, SandboxLevel, UnitId};
 
 struct Listing(BTreeSet<PathBuf>);
 
@@ -50,6 +50,7 @@ pub(crate) struct World {
     pub root_args: Vec<String>,
     pub grants: Vec<Grant>,
     pub level: SandboxLevel,
+    pub costs: Costs,
 }
 
 pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -73,6 +74,7 @@ impl World {
             root_args: Vec::new(),
             grants: Vec::new(),
             level: SandboxLevel::DenyNet,
+            costs: Costs::new(),
         }
     }
 
@@ -174,6 +176,7 @@ impl World {
             profiles: &profiles,
             toolchain: &Arc::new(toolchain(&self.kinds)),
             settings: &Arc::new(self.settings()),
+            costs: &self.costs,
         })
     }
 
@@ -200,7 +203,6 @@ impl World {
             primary_rustc: None,
             artifact_dir: None,
             compile_time_deps: false,
-            costs: Arc::default(),
             sandbox: Sandbox {
                 level: self.level,
                 grants: self.grants.clone(),

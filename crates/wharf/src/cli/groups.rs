@@ -106,6 +106,14 @@ pub struct FeatureSelection {
     pub no_default_features: bool,
 }
 
+/// Which build cache. Cargo has no such option: under its name nobody can type it.
+#[derive(Clone, Copy, Debug, Default, Args)]
+pub struct CacheOptions {
+    /// Take nothing from the build cache and put nothing there
+    #[arg(long, help_heading = COMPILATION)]
+    pub no_cache: bool,
+}
+
 /// How to compile.
 #[derive(Clone, Debug, Default, Args)]
 pub struct CompileOptions {
@@ -122,6 +130,9 @@ pub struct CompileOptions {
     /// Where artifacts go.
     #[command(flatten)]
     pub target_dir: TargetDir,
+    /// Which build cache.
+    #[command(flatten)]
+    pub cache: CacheOptions,
     /// Show the units and their edges as JSON (unstable)
     #[arg(long, help_heading = COMPILATION)]
     pub unit_graph: bool,

@@ -23,8 +23,8 @@ pub use cache::{CacheArgs, CacheCommand, CacheFormat};
 pub use edit::{AddArgs, RemoveArgs, SectionOptions};
 pub use global::GlobalArgs;
 pub use groups::{
-    CompileOptions, FeatureSelection, ManifestOptions, OnePackage, PackageSelection, RunTargets, TargetDir,
-    TargetSelection,
+    CacheOptions, CompileOptions, FeatureSelection, ManifestOptions, OnePackage, PackageSelection,
+    RunTargets, TargetDir, TargetSelection,
 };
 pub use inspect::{
     ConfigArgs, ConfigCommand, ConfigGetArgs, InfoArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
@@ -77,6 +77,9 @@ pub struct Cli {
 
 /// Commands that Cargo does not have. Under Cargo's name these words belong to programs such as `cargo-cache`.
 const OWN: [&str; 3] = ["cache", "completions", "why"];
+
+/// Options that Cargo does not have, by the name of their field.
+const OWN_OPTIONS: [&str; 1] = ["no_cache"];
 
 /// The commands. Short forms (`b`, `c`, …) are aliases, which users may redefine.
 #[derive(Debug, Subcommand)]
@@ -187,10 +190,21 @@ impl Cli {
             return command;
         }
         // Nobody can type a name that begins with a blank, so what is typed goes to a program of that name.
-        OWN.iter().fold(command, |command, name| {
+        let command = OWN.iter().fold(command, |command, name| {
             command.mut_subcommand(name, |own| own.name(format!(" {name}")).hide(true))
-        })
+        });
+        command.mut_subcommands(without_own_options)
     }
+}
+
+/// A command with the options that Cargo has; the others keep their places, under names that nobody can type.
+fn without_own_options(command: clap::Command) -> clap::Command {
+    OWN_OPTIONS.iter().enumerate().fold(command, |command, (index, name)| {
+        if !command.get_arguments().any(|argument| argument.get_id() == name) {
+            return command;
+        }
+        command.mut_arg(name, |own| own.long(" ".repeat(index + 1)).hide(true))
+    })
 }
 
 #[cfg(test)]
@@ -214,6 +228,18 @@ mod tests {
             let external = Cli::read("cargo", &[name.into(), "--flag".into()]).unwrap();
             assert!(matches!(external.command, Some(Command::External(words)) if words == [name, "--flag"]));
             assert!(!matches!(read(name).map(|cli| cli.command), Ok(Some(Command::External(_)))));
+        }
+    }
+
+    #[test]
+    fn under_cargos_name_there_are_no_options_of_our_own() {
+        for command in ["build", "test", "rustc", "doc", "install", "package"] {
+            let words: [OsString; 2] = [command.into(), "--no-cache".into()];
+            assert!(Cli::read("wharf", &words).is_ok(), "{command}");
+            let error = Cli::read("cargo", &words).unwrap_err();
+            assert_eq!(error.kind(), clap::error::ErrorKind::UnknownArgument, "{command}");
+            let help = Cli::read("cargo", &[command.into(), "--help".into()]).unwrap_err().to_string();
+            assert!(!help.contains("build cache"), "{help}");
         }
     }
 

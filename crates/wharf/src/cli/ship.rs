@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{FeatureSelection, ManifestOptions, TargetDir};
+use super::{CacheOptions, FeatureSelection, ManifestOptions, TargetDir};
 
 const PACKAGES: &str = "Package Selection";
 const COMPILATION: &str = "Compilation Options";
@@ -54,6 +54,9 @@ pub struct PackagingOptions {
     /// Where artifacts go.
     #[command(flatten)]
     pub target_dir: TargetDir,
+    /// Which build cache.
+    #[command(flatten)]
+    pub cache: CacheOptions,
     /// How many jobs run at once
     #[arg(short, long, value_name = "N", allow_hyphen_values = true, help_heading = COMPILATION)]
     pub jobs: Option<String>,
@@ -232,6 +235,9 @@ pub struct InstallArgs {
     /// Where artifacts go.
     #[command(flatten)]
     pub target_dir: TargetDir,
+    /// Which build cache.
+    #[command(flatten)]
+    pub cache: CacheOptions,
     /// Report on how long each unit took
     #[arg(long, value_name = "FMTS", num_args = 0..=1, default_missing_value = "", require_equals = true,
         hide_possible_values = true, help_heading = COMPILATION)]

@@ -5,11 +5,12 @@ use wharf_ops::compile::{self, CompileRequest, Prepared};
 use wharf_ops::config::Warnings;
 use wharf_ops::narrate::Narrator;
 use wharf_ops::plan::Notice;
+use wharf_ops::timeline::Timeline;
 use wharf_ops::unit_graph::unit_graph;
 use wharf_ops::{Exit, Failure, Result};
 
 use crate::open::Opened;
-use crate::report::{Chronicle, Reporter, Timings};
+use crate::report::{Chronicle, Reporter, timings};
 use crate::session::Session;
 use crate::settings::compile::Settled;
 
@@ -99,14 +100,14 @@ fn run(
     session: &Session,
 ) -> Result<(Summary, bool)> {
     let waiting = || session.shell.status_note("Blocking", "waiting for file lock on build directory");
-    let mut timings = settled.timings.then(|| Timings::new(session.started));
+    let mut timeline = settled.timings.then(|| Timeline::new(session.started));
     let mut reporter = Reporter::new(&session.shell, &prepared.plan, settled.format, settled.warnings);
     reporter.started_at(session.started);
     let mut narrator = Narrator::new(&prepared.plan);
     let mut chronicle = Chronicle::new(&prepared.plan);
     let summary = compile::run(&opened.workspace, prepared, request, &waiting, &mut |event| {
-        if let Some(timings) = &mut timings {
-            timings.apply(&event);
+        if let Some(timeline) = &mut timeline {
+            timeline.apply(&event);
         }
         chronicle.apply(&event);
         narrator.tell(event, &mut |note| reporter.show(note));
@@ -118,8 +119,8 @@ fn run(
     chronicle.end(words.collect()).save(&request.settings.build_dir);
     let home = &request.settings.wharf_home;
     wharf_ops::cache::make_room(&session.config, home, &session.invocation.executable);
-    if let Some(timings) = &timings {
-        let page = timings.page(&prepared.plan);
+    if let Some(timeline) = &timeline {
+        let page = timings::page(timeline, &prepared.plan, session.started.elapsed());
         let path = compile::save_timings(&opened.workspace, &page)?;
         session.shell.plain_status(format!("Timing report saved to {}", path.display()));
     }

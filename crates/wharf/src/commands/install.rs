@@ -419,6 +419,7 @@ impl Installer<'_> {
             jobs: args.jobs.clone(),
             target: args.target.clone(),
             target_dir: TargetDir { path: args.target_dir.path.clone() },
+            cache: args.cache,
             timings: args.timings.clone(),
             message_format: args.message_format.clone(),
             ..CompileOptions::default()

@@ -138,6 +138,7 @@ fn verify_one(
     let compile = CompileOptions {
         jobs: options.jobs.clone(),
         target: options.target.clone(),
+        cache: options.cache,
         ..CompileOptions::default()
     };
     let typed = Typed {

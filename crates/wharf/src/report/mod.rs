@@ -5,7 +5,7 @@ pub mod info;
 pub mod lock;
 mod sandbox;
 mod story;
-mod timings;
+pub mod timings;
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -24,7 +24,6 @@ use crate::settings::MessageFormat;
 use crate::shell::{Progress, Shell, Verbosity};
 
 pub use story::Chronicle;
-pub use timings::Timings;
 
 /// Shows the notes of one build.
 pub struct Reporter<'p> {

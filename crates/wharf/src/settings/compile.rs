@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use wharf_core::CrateType;
+use wharf_ops::cache::Choice;
 use wharf_ops::compile::{CompileRequest, RunOptions};
-use wharf_ops::config::Warnings;
+use wharf_ops::config::{Config, Warnings};
 use wharf_ops::narrow::Scope;
 use wharf_ops::plan::{Diagnostics, Intent, LibRule, NamedTargets, Names, TargetFilter, Toolchain};
 use wharf_ops::resolve::CliFeatures;
@@ -85,8 +86,10 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
     }
     let (toolchain, kinds) = opened.toolchain(session, &typed.compile.target)?;
     let short = matches!(format, MessageFormat::Short | MessageFormat::Json { short: true, .. });
+    let choice = cache(typed.compile, config)?;
     let flags = settings::BuildFlags {
         cargo: session.invocation.executable.clone(),
+        cache: choice,
         jobs,
         diagnostics: Diagnostics {
             short,
@@ -103,7 +106,7 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
     };
     let mut settings = settings::settle(config, &opened.workspace, flags)?;
     settings.compile_time_deps = typed.compile.compile_time_deps;
-    if let (home, Some(failure)) = settings::home(config, &opened.workspace)? {
+    if let (home, Some(failure)) = settings::home(config, &opened.workspace, choice)? {
         let message =
             format!("the build cache cannot be written, so this build has its own in `{}`", home.display());
         session.shell.warn_failure(message, &failure);
@@ -140,6 +143,11 @@ pub fn settle(typed: Typed<'_>, opened: &mut Opened, session: &Session) -> Resul
     let timings = timings(typed.compile, session)?;
     let unit_graph = typed.compile.unit_graph;
     Ok(Settled { request, toolchain, format, warnings, timings, future_report: false, unit_graph })
+}
+
+/// `--no-cache` over what environment and configuration say.
+fn cache(compile: &CompileOptions, config: &Config) -> Result<Choice> {
+    if compile.cache.no_cache { Ok(Choice::Own) } else { Choice::settle(config) }
 }
 
 /// `--timings`; formats other than the page for people are unstable in Cargo.
