@@ -36,11 +36,18 @@ pub struct Looked {
 }
 
 static ON: AtomicBool = AtomicBool::new(false);
-static TRAIL: Mutex<Trail> = Mutex::new(Trail { looks: Vec::new(), spoilt: false });
+static TRAIL: Mutex<Trail> = Mutex::new(Trail { looks: Vec::new(), disregarded: Vec::new(), spoilt: false });
 
 struct Trail {
     looks: Vec<Looked>,
+    disregarded: Vec<Disregarded>,
     spoilt: bool,
+}
+
+/// A directory that only spares work, and what in it does more.
+struct Disregarded {
+    dir: PathBuf,
+    but: PathBuf,
 }
 
 fn trail() -> MutexGuard<'static, Trail> {
@@ -49,7 +56,7 @@ fn trail() -> MutexGuard<'static, Trail> {
 
 /// Notes everything from now on.
 pub fn begin() {
-    *trail() = Trail { looks: Vec::new(), spoilt: false };
+    *trail() = Trail { looks: Vec::new(), disregarded: Vec::new(), spoilt: false };
     ON.store(true, Ordering::Release);
 }
 
@@ -67,6 +74,13 @@ pub fn spoil() {
     }
 }
 
+/// Says that a directory, `but` excepted, holds state that only spares work: what is seen there decides nothing.
+pub fn disregard(dir: &Path, but: &Path) {
+    if ON.load(Ordering::Acquire) {
+        trail().disregarded.push(Disregarded { dir: dir.to_owned(), but: but.to_owned() });
+    }
+}
+
 /// Ends noting and gives what was noted, sorted and each look once; `None` if it was spoilt or never begun.
 pub fn end() -> Option<Vec<Looked>> {
     if !ON.swap(false, Ordering::AcqRel) {
@@ -77,6 +91,11 @@ pub fn end() -> Option<Vec<Looked>> {
     if trail.spoilt {
         return None;
     }
+    let disregarded = std::mem::take(&mut trail.disregarded);
+    looks.retain(|looked| {
+        let path = &looked.path;
+        !disregarded.iter().any(|it| path.starts_with(&it.dir) && !path.starts_with(&it.but))
+    });
     looks.sort_unstable_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()).then_with(|| a.cmp(b)));
     looks.dedup();
     Some(looks)

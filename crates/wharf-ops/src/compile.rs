@@ -230,8 +230,11 @@ pub fn run(
     mark_as_cache(workspace.target_dir())?;
     mark_as_cache(build_dir)?;
     let _locks = lock_directories(prepared, request, waiting)?;
+    let state = build_dir.join(".wharf");
+    // What build scripts wrote counts, even if it lies in a cache of the target directory's own.
+    trail::disregard(&state, &state.join("home/out"));
     let options = Options {
-        state: build_dir.join(".wharf"),
+        state,
         jobserver,
         keep_going: request.run.keep_going,
         request: Some(request.name(prepared.plan.toolchain())),

@@ -269,7 +269,7 @@ impl Snapshots {
 
     fn is_own(&self, path: &Path) -> bool {
         let below_home = path.strip_prefix(&self.home).is_ok_and(|rest| !rest.starts_with("out"));
-        below_home || path.starts_with("/proc") || is_state(path)
+        below_home || path.starts_with("/proc")
     }
 
     fn forget_old(&self) {
@@ -284,15 +284,6 @@ impl Snapshots {
             std::fs::remove_file(path).ok();
         }
     }
-}
-
-/// Whether a path is of the state of a target directory. What build scripts wrote is not, even if it lies in a cache of
-/// the target directory's own.
-fn is_state(path: &Path) -> bool {
-    let mut parts = path.components().map(|part| part.as_os_str()).skip_while(|part| *part != ".wharf");
-    parts.next().is_some()
-        && !(parts.next().is_some_and(|part| part == "home")
-            && parts.next().is_some_and(|part| part == "out"))
 }
 
 /// Notes that a snapshot is in use, not more than once a day.
@@ -318,16 +309,6 @@ mod tests {
         assert!(!fs::exists(&dir.join("missing")));
         assert_eq!(fs::read_dir(&dir.join("listed")).unwrap().len(), 0);
         watch
-    }
-
-    #[test]
-    fn state_is_nothing_that_an_answer_rests_on() {
-        for path in ["/w/target/.wharf", "/w/target/.wharf/units/a", "/w/target/.wharf/home/ac/01"] {
-            assert!(is_state(Path::new(path)), "{path}");
-        }
-        for path in ["/w/target/.wharf/home/out/sys-1/0/debug", "/w/target/debug/wharf", "/w/target"] {
-            assert!(!is_state(Path::new(path)), "{path}");
-        }
     }
 
     #[test]

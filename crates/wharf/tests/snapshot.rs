@@ -201,3 +201,17 @@ fn a_git_dependency_needs_no_git_once_it_is_checked_out() {
     settle(&project, "build");
     assert_eq!(program(&project), "5\n");
 }
+
+#[test]
+fn a_project_may_lie_below_a_directory_with_the_name_of_our_state() {
+    let world = world();
+    let project = world
+        .project(".wharf/app")
+        .file("Cargo.toml", "[package]\nname = \"app\"\nversion = \"0.1.0\"\nedition = \"2024\"\n")
+        .file("src/main.rs", "fn main() { println!(\"one\") }\n")
+        .build();
+    settle(&project, "build");
+    project.write("src/main.rs", "fn main() { println!(\"two\") }\n");
+    project.wharf("build").succeeds();
+    assert_eq!(program(&project), "two\n");
+}
