@@ -48,7 +48,10 @@ pub fn login(
 ) -> Result<()> {
     let registry = chosen_registry(config, request.registry.as_deref())?;
     let login_url = match sources.registry_config(&registry) {
-        Ok(Some(known)) => known.api.as_ref().map(|api| format!("{}/me", api.trim_end_matches('/'))),
+        Ok(Some(known)) => match &known.api {
+            Some(api) => Some(format!("{}/me", api.trim_end_matches('/'))),
+            None => return Err(without_api(&registry)),
+        },
         Ok(None) => None,
         // A registry that answers nobody says where tokens are made.
         Err(SourceError::Auth { login_url, .. }) => login_url.map(String::from),
@@ -59,6 +62,13 @@ pub fn login(
         None => piped_token()?,
     };
     credentials.login(&registry, token, login_url.as_deref(), &request.args)
+}
+
+/// A token would be of no use there.
+fn without_api(registry: &SourceId) -> Failure {
+    let name = registry.registry_name().unwrap_or(registry.url().as_str());
+    Failure::new(format!("registry `{name}` does not support API commands"))
+        .help("its index names no `api`: packages can only be downloaded from it")
 }
 
 /// The first line of standard input, if that is no terminal and the line is not empty.
