@@ -16,6 +16,7 @@ mod ledger;
 mod look;
 mod lookup;
 mod mirror;
+mod notice;
 mod options;
 mod pool;
 mod record;

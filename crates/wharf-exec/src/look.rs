@@ -21,6 +21,8 @@ pub(crate) enum Seen {
     Dir(Digest),
     /// A device, socket or the like, whose content is not a fixed thing.
     Other,
+    /// A directory, and a digest of the names in it.
+    Names(Digest),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,16 +77,21 @@ impl Sight {
             step.checkout.as_ref().is_some_and(|checkout| checkout.roots.contains(&held.0))
         };
         let is_same = |seen: &SeenTree| seen.now(step, signatures) == Some(seen.digest);
-        let path = |seen: &SeenPath| Eye::new(signatures).path(&step.place(&seen.path)).ok();
         self.held.iter().all(is_here)
             && self.env.iter().all(|seen| step.env(&seen.name) == seen.value)
-            && self.paths.iter().all(|seen| path(seen) == Some(seen.seen))
+            && self.paths.iter().all(|seen| seen.now(step, signatures) == Some(seen.seen))
             && self.trees.iter().all(is_same)
             && (!anywhere || self.beyond.as_ref().is_some_and(|trees| trees.iter().all(is_same)))
     }
 }
 
 impl Sight {
+    /// One that never holds again: a file was something else before.
+    pub(crate) fn unlike(path: Option<&Path>) -> Sight {
+        let seen = |path: &Path| SeenPath { path: path.to_owned(), seen: Seen::Other };
+        Sight { paths: path.map(seen).into_iter().collect(), ..Sight::default() }
+    }
+
     /// A digest of what is there now.
     pub(crate) fn now(&self, step: &Step, signatures: &Signatures) -> Digest {
         let mut hasher = Hasher::for_purpose("sight now");
@@ -93,16 +100,28 @@ impl Sight {
         }
         for seen in &self.paths {
             hasher.value(seen.path.as_os_str().as_bytes());
-            match Eye::new(signatures).path(&step.place(&seen.path)) {
-                Ok(Seen::File(digest) | Seen::Dir(digest)) => hasher.digest(&digest),
-                Ok(Seen::Missing) => hasher.value("missing"),
-                Ok(Seen::Other) | Err(_) => hasher.value("other"),
+            match seen.now(step, signatures) {
+                Some(Seen::File(digest) | Seen::Dir(digest) | Seen::Names(digest)) => hasher.digest(&digest),
+                Some(Seen::Missing) => hasher.value("missing"),
+                Some(Seen::Other) | None => hasher.value("other"),
             };
         }
         for tree in &self.trees {
             hasher.digest(&tree.now(step, signatures).unwrap_or_else(|| Digest::of("none")));
         }
         hasher.finish()
+    }
+}
+
+impl SeenPath {
+    /// What is there now, looked at in the same way.
+    pub(crate) fn now(&self, step: &Step, signatures: &Signatures) -> Option<Seen> {
+        let path = step.place(&self.path);
+        let is_directory = || fs::metadata(&path).is_ok_and(|found| found.is_dir());
+        if is_names(self) && is_directory() {
+            return names(&path).ok().map(Seen::Names);
+        }
+        Eye::new(signatures).path(&path).ok()
     }
 }
 
@@ -179,7 +198,12 @@ pub(crate) fn look_after_run(
     for path in &observed.made {
         paths.push(look_since(path, None)?);
     }
-    paths.sort_by(|a, b| a.path.cmp(&b.path));
+    for path in &observed.listed {
+        let seen = names(&step.place(path)).map(Seen::Names).map_err(|error| error.path)?;
+        paths.push(SeenPath { path: path.clone(), seen });
+    }
+    // The content of a directory says more than the names in it.
+    paths.sort_by(|a, b| a.path.cmp(&b.path).then_with(|| is_names(a).cmp(&is_names(b))));
     paths.dedup_by(|a, b| a.path == b.path);
     let mut env: Vec<SeenEnv> =
         observed.env.iter().map(|name| SeenEnv { name: name.clone(), value: step.env(name) }).collect();
@@ -287,10 +311,29 @@ impl<'a> Eye<'a> {
     fn content(&mut self, path: &Path, hasher: &mut Hasher) -> fs::Result<()> {
         match self.path(path)? {
             Seen::File(digest) => hasher.value("file").digest(&digest),
-            Seen::Missing | Seen::Dir(_) | Seen::Other => hasher.value("other"),
+            Seen::Missing | Seen::Dir(_) | Seen::Other | Seen::Names(_) => hasher.value("other"),
         };
         Ok(())
     }
+}
+
+/// A digest of the names in a directory, and of what kind each is. That version control is there means nothing.
+pub(crate) fn names(dir: &Path) -> fs::Result<Digest> {
+    let mut hasher = Hasher::for_purpose("names seen");
+    for entry in fs::read_dir(dir)?.iter().filter(|entry| entry.name != ".git") {
+        let kind = match entry.kind {
+            kind if kind.is_dir() => "directory",
+            kind if kind.is_symlink() => "link",
+            kind if kind.is_file() => "file",
+            _ => "other",
+        };
+        hasher.value(entry.name.as_bytes()).value(kind);
+    }
+    Ok(hasher.finish())
+}
+
+fn is_names(seen: &SeenPath) -> bool {
+    matches!(seen.seen, Seen::Names(_))
 }
 
 fn skips(watch: &TreeWatch, name: &OsStr) -> bool {

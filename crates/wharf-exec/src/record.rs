@@ -9,12 +9,12 @@ use wharf_base::digest::Digest;
 use wharf_base::fs;
 
 use crate::event::{Change, FileChange};
-use crate::look::{Eye, Seen, Sight};
+use crate::look::{Seen, Sight};
 use crate::sealed;
 use crate::signatures::Signatures;
 use crate::step::{Input, Recipe, Step};
 
-const MAGIC: &[u8] = b"wharf unit 2\n";
+const MAGIC: &[u8] = b"wharf unit 3\n";
 
 /// The inputs of an action as they were when its outputs were last put in place.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -73,7 +73,7 @@ impl Record {
         }
         for seen in &self.sight.paths {
             let path = step.place(&seen.path);
-            let now = Eye::new(signatures).path(&path).unwrap_or(Seen::Missing);
+            let now = seen.now(step, signatures).unwrap_or(Seen::Missing);
             if now != seen.seen {
                 changes.push(file_change(&path, seen.seen, now));
             }

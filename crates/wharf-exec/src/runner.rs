@@ -18,6 +18,7 @@ use crate::graph::{ActionId, Stage};
 use crate::look::{self, PlainPath, Sight};
 use crate::lookup::{self, Pending, made_output};
 use crate::mirror;
+use crate::notice;
 use crate::record::Record;
 use crate::sandbox::{Deed, Left, Stopped};
 use crate::scan::{self, Scan};
@@ -48,6 +49,8 @@ pub(crate) struct Runner<'a> {
     /// Whether the result must not serve anybody else: it was made of inputs that somebody changed, or in a directory
     /// that no entry can name.
     is_doubtful: bool,
+    /// What changed while the command ran: the reason why it runs again the next time.
+    changed: Option<PathBuf>,
     trouble: Option<Failure>,
 }
 
@@ -133,6 +136,7 @@ pub(crate) fn run_action(
         number,
         left: Left::default(),
         is_doubtful: is_spare,
+        changed: None,
         trouble: None,
     };
     let ran = runner.run(&command);
@@ -342,6 +346,7 @@ impl Runner<'_> {
                 .filter_map(|seen| seen.value.as_ref())
                 .for_each(|value| scan.text(value.as_bytes()));
             sight.held = scan.held().into_iter().map(PlainPath).collect();
+            notice::tie(step, &self.left, sight);
         }
         self.keep(sight, &product, blobs);
         shop.laid.note(shop.name(self.action), step);
@@ -394,7 +399,7 @@ impl Runner<'_> {
     }
 
     /// What the command read; `None` if the result cannot be found again.
-    fn sight(&self, started: i64, product: &Product) -> Result<Option<Sight>, Failure> {
+    fn sight(&mut self, started: i64, product: &Product) -> Result<Option<Sight>, Failure> {
         let step = &self.pending.step;
         if !step.cacheable || self.is_doubtful {
             return Ok(None);
@@ -406,11 +411,12 @@ impl Runner<'_> {
             lines: &product.lines,
         };
         let mut observed = self.shop.director.observe(self.action, step, &run)?;
-        observed.made.extend(self.left.wrote.iter().cloned());
-        observed.paths.extend(self.left.read.iter().cloned());
-        match look::look_after_run(step, &observed, &self.shop.signatures, started) {
+        let seen = notice::add(step, &self.left, &mut observed, started)
+            .and_then(|()| look::look_after_run(step, &observed, &self.shop.signatures, started));
+        match seen {
             Ok(sight) => Ok(Some(sight)),
             Err(path) => {
+                self.changed = Some(path.clone());
                 self.sender.send(Message::NotKept { action: self.action, path }).ok();
                 Ok(None)
             }
@@ -460,7 +466,7 @@ impl Runner<'_> {
         let record = Record {
             recipe: step.recipe.clone(),
             inputs: step.inputs.clone(),
-            sight: sight.clone().unwrap_or_default(),
+            sight: sight.clone().unwrap_or_else(|| Sight::unlike(self.changed.as_deref())),
             edited: self.pending.edited,
         };
         // It only says why something is built again.

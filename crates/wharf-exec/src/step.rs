@@ -324,6 +324,8 @@ pub struct Observed {
     /// What the command itself wrote beside its outputs, in a place that it shares with others: held as it is now, so
     /// that the result serves only while that is still there.
     pub made: Vec<PathBuf>,
+    /// Directories of which only the names in them were read.
+    pub listed: Vec<PathBuf>,
     /// Directories of which parts do not count.
     pub trees: Vec<TreeWatch>,
     /// Environment variables, set or not. Their values are those of the command's environment.

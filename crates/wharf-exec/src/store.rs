@@ -20,7 +20,7 @@ use crate::signatures::{self, Stamp};
 use crate::step::{KeptLine, Step, Undeclared};
 use crate::tree::{Manifest, Node};
 
-const MAGIC: &[u8] = b"wharf entries 4\n";
+const MAGIC: &[u8] = b"wharf entries 5\n";
 
 /// How many results are kept under one key: one for each set of sources seen lately. Those that name a checkout are
 /// counted apart: another one must not drive them out.

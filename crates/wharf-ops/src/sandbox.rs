@@ -54,11 +54,14 @@ pub fn settle(config: &Config, workspace_root: &Path) -> Result<Sandbox> {
     grants.extend(read_grants(config.cargo_home(), env)?);
     let mut homes = vec![config.cargo_home().to_owned()];
     homes.extend(env.rustup_home(config.cwd()));
+    let mut sources = ["registry", "git"].map(|dir| config.cargo_home().join(dir)).to_vec();
+    sources.extend(env.rustup_home(config.cwd()));
     Ok(Sandbox {
         level: level(config)?,
         grants,
         readable: readable(config),
         homes,
+        sources,
         jobserver: jobserver(env),
     })
 }

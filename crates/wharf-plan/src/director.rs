@@ -387,7 +387,9 @@ impl Plan {
                 (is_immutable && path.starts_with(root)) || out_dirs.iter().any(|dir| path.starts_with(dir));
             if !is_known {
                 // What the code names by its whole path stays that: it is the same file in another checkout.
-                observed.paths.push(if file.is_relative() { self.placeless_path(id, path) } else { path });
+                let path = if file.is_relative() { self.placeless_path(id, path) } else { path };
+                // One that is gone by now was removed while the compiler ran.
+                observed.must_exist.push(path);
             }
         }
         let libraries = self.native_libraries(id).into_iter();

@@ -8,7 +8,7 @@ use wharf_exec::{Confinement, Noticed, Recipe, Step};
 
 use crate::env::Variables;
 use crate::plan::Plan;
-use crate::request::Settings;
+use crate::request::{CompileKind, Settings};
 use crate::unit::{Mode, Unit, UnitId};
 
 /// What packages may do while they are built.
@@ -22,6 +22,8 @@ pub struct Sandbox {
     pub readable: Vec<PathBuf>,
     /// The homes of Cargo and rustup: what lies there is known otherwise, or changes without meaning.
     pub homes: Vec<PathBuf>,
+    /// Of those, the directories in which a content never changes: sources of packages, and toolchains.
+    pub sources: Vec<PathBuf>,
     /// A named pipe of the jobserver that this process was started under: all may write to it.
     pub jobserver: Option<PathBuf>,
 }
@@ -65,6 +67,13 @@ const UNNOTICED: [&str; 7] =
     ["/proc", "/sys", "/dev", "/run", "/etc/ld.so.cache", "/usr/lib/locale", "/usr/share/locale"];
 /// Directories of the system, in which programs look for much that is not there.
 const SYSTEM: [&str; 7] = ["/usr", "/lib", "/lib32", "/lib64", "/libx32", "/bin", "/etc"];
+/// What linkers read in those directories beside shared libraries: it goes with the linker and the C library, which
+/// recipes hold.
+const LINKED: [&str; 2] = [".o", ".a"];
+/// What Cargo notes for itself in its home.
+const CARGO_NOTES: [&str; 4] = [".package-cache", ".package-cache-mutate", ".global-cache", ".crates2.json"];
+/// What version control notes.
+const REPOSITORY: &str = ".git";
 
 /// Wrappers that speak to a server of their own, and that build scripts put before C compilers.
 const SERVED_WRAPPERS: [&str; 3] = ["sccache", "cachepot", "buildcache"];
@@ -194,7 +203,7 @@ impl Plan {
             reads: Some(reads),
             watches: false,
             own: None,
-            noticed: None,
+            noticed: self.loads_macros(id).then(|| self.noticed_by_macros(id)),
             temporary: vec![("TMPDIR".to_owned(), PathBuf::new())],
         };
         self.confine(step, confinement, granted);
@@ -244,8 +253,48 @@ impl Plan {
         skip.extend([settings.target_dir.clone(), settings.build_dir.clone(), settings.wharf_home.clone()]);
         skip.extend(settings.sandbox.homes.iter().cloned());
         // What version control notes changes with every commit; who depends on it says so.
-        let skip_names = vec![".git".to_owned(), "__pycache__".to_owned()];
-        Noticed { skip, skip_names, system: SYSTEM.iter().map(PathBuf::from).collect() }
+        let skip_names = vec![REPOSITORY.to_owned(), "__pycache__".to_owned()];
+        Noticed { skip, skip_names, system: SYSTEM.iter().map(PathBuf::from).collect(), ..Noticed::default() }
+    }
+
+    /// The same for a compiler in which procedural macros run. Nothing speaks for them, so what they read of the
+    /// workspace counts as well. Not so what the compiler is known to read, or what cannot change without another name.
+    fn noticed_by_macros(&self, id: UnitId) -> Noticed {
+        let unit = self.unit(id);
+        let mut skip = self.known_to_compilers();
+        skip.extend([&unit.kind, &CompileKind::Host].map(|kind| self.layout.deps(kind)));
+        skip.push(self.layout.incremental(unit, &self.hashes[id.0]));
+        if unit.mode == Mode::Doc {
+            skip.push(self.layout.doc(&unit.kind));
+        }
+        // What the scripts of these made is an input. Directories of macros' own scripts are not among them.
+        skip.extend(self.reach[id.0].to_link.iter().filter_map(|run| self.out_dir(*run)));
+        if self.is_immutable(unit) {
+            skip.push(unit.package.root().to_owned());
+        }
+        Noticed {
+            skip,
+            skip_names: vec!["__pycache__".to_owned()],
+            system: SYSTEM.iter().map(PathBuf::from).collect(),
+            system_skip_endings: LINKED.map(str::to_owned).to_vec(),
+            lists: true,
+            local_names: vec![REPOSITORY.to_owned()],
+        }
+    }
+
+    /// Directories and files that count for no compiler.
+    fn known_to_compilers(&self) -> Vec<PathBuf> {
+        let settings = &self.settings;
+        let mut known: Vec<PathBuf> = UNNOTICED.iter().map(PathBuf::from).collect();
+        known.extend([self.toolchain.sysroot.clone(), settings.wharf_home.clone()]);
+        known.extend(settings.sandbox.sources.iter().cloned());
+        for dir in [&settings.target_dir, &settings.build_dir] {
+            // What builds note there for themselves.
+            known.extend([".wharf", ".rustc_info.json"].map(|name| dir.join(name)));
+        }
+        let homes = settings.sandbox.homes.iter();
+        known.extend(homes.flat_map(|home| CARGO_NOTES.map(|name| home.join(name))));
+        known
     }
 
     /// Directories that others lend to the build scripts that use them. `scratch` does: it tells the path of its own

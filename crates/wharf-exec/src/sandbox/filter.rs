@@ -14,7 +14,8 @@ pub(crate) struct Wanted {
     pub sockets: bool,
     /// Asked about: every call that names a file in order to change it or its directory.
     pub writes: bool,
-    /// Asked about: every call that opens a file.
+    /// Asked about: every call that opens a file to read it, with or without writing to it. `io_uring`, by which files
+    /// can be opened too, is stopped.
     pub reads: bool,
 }
 
@@ -111,6 +112,8 @@ impl Wanted {
         if self.sockets {
             let family = [load(argument(0)), equal(libc::AF_NETLINK as u32, 0, 1), give(ALLOW), give(socket)];
             on_call(&mut program, libc::SYS_socket, &family);
+        }
+        if self.sockets || self.reads {
             // Programs that know it do without when the kernel has none.
             on_call(&mut program, libc::SYS_io_uring_setup, &[give(refuse(libc::ENOSYS))]);
         }
@@ -125,14 +128,15 @@ impl Wanted {
         on_call(&mut program, libc::SYS_ioctl, &typing);
         if self.writes || self.reads {
             for (call, flags) in OPENING {
-                match flags.filter(|_| !self.reads) {
-                    Some(flags) => {
-                        let test =
-                            [load(argument(flags)), any_bit(FOR_WRITING, 1, 0), give(ALLOW), give(write)];
-                        on_call(&mut program, call, &test);
-                    }
-                    None => on_call(&mut program, call, &[give(write)]),
-                }
+                let asks = |flags, [some, none]: [u32; 2], bits| {
+                    vec![load(argument(flags)), any_bit(bits, 1, 0), give(none), give(some)]
+                };
+                let test = match (flags, self.writes, self.reads) {
+                    (Some(flags), true, false) => asks(flags, [write, ALLOW], FOR_WRITING),
+                    (Some(flags), false, true) => asks(flags, [ALLOW, write], libc::O_WRONLY as u32),
+                    _ => vec![give(write)],
+                };
+                on_call(&mut program, call, &test);
             }
         }
         if self.writes {
@@ -250,6 +254,10 @@ mod tests {
         assert_eq!(asked(libc::SYS_ioctl, [0, libc::TCGETS as u32, 0]), ALLOW);
         let reading = Wanted { sockets: false, writes: false, reads: true }.filter().unwrap();
         assert_eq!(answer(&reading.asking, NATIVE, libc::SYS_openat, [0; 3]), ask);
+        let opened = |flags: i32| answer(&reading.asking, NATIVE, libc::SYS_openat, [0, 0, flags as u32]);
+        assert_eq!(opened(libc::O_RDWR | libc::O_CREAT), ask);
+        assert_eq!(opened(libc::O_WRONLY | libc::O_CREAT), ALLOW);
+        assert_eq!(answer(&reading.asking, NATIVE, libc::SYS_io_uring_setup, [0; 3]), refuse(libc::ENOSYS));
         assert_eq!(answer(&reading.asking, NATIVE, libc::SYS_unlinkat, [0; 3]), ALLOW);
         let decided = |call, args| answer(&filter.deciding, NATIVE, call, args);
         assert_eq!(decided(libc::SYS_socket, [libc::AF_INET as u32, 0, 0]), refuse(libc::EACCES));

@@ -5,7 +5,7 @@
 //! asks this process about calls that change files, only to know what was wanted, and the kernel decides. Sockets are
 //! decided here. Elsewhere, and on kernels that lack either, commands run as far unconfined, which is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -14,11 +14,13 @@ use crate::step::TreeWatch;
 
 #[cfg(target_os = "linux")]
 mod filter;
+mod glimpse;
 #[cfg(target_os = "linux")]
 mod question;
 #[cfg(target_os = "linux")]
 mod room;
 
+pub(crate) use glimpse::Glimpse;
 #[cfg(target_os = "linux")]
 pub(crate) use room::Room;
 
@@ -45,7 +47,7 @@ pub struct Confinement {
 
 /// Files whose content counts if a command opens them: all but these, but its own ones, and but shared libraries, which
 /// every program opens.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Noticed {
     /// Directories whose files do not count.
     pub skip: Vec<PathBuf>,
@@ -53,6 +55,13 @@ pub struct Noticed {
     pub skip_names: Vec<String>,
     /// Of these directories files count that are there; elsewhere also that one is not there.
     pub system: Vec<PathBuf>,
+    /// Files of those directories whose names end so do not count.
+    pub system_skip_endings: Vec<String>,
+    /// Whether the names in a directory that the command opens count, too.
+    pub lists: bool,
+    /// What is read below directories of these names is different in each checkout, whatever it is: the result then
+    /// serves in no other.
+    pub local_names: Vec<String>,
 }
 
 /// Something that a confined command wanted and was refused.
@@ -82,8 +91,10 @@ pub(crate) struct Left {
     pub stopped: Vec<Stopped>,
     /// Files of its own that it changed.
     pub wrote: BTreeSet<PathBuf>,
-    /// Files that it read, or tried to.
-    pub read: BTreeSet<PathBuf>,
+    /// Files and directories that it read, or tried to, and what was there.
+    pub read: BTreeMap<PathBuf, Glimpse>,
+    /// Whether it read what is different in each checkout.
+    pub is_local: bool,
 }
 
 /// What the kernel lacks of a sandbox. Commands run without it.

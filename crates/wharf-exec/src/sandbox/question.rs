@@ -19,6 +19,8 @@ pub(crate) enum Asked {
     Changes(Vec<Change>),
     /// Opens a file to read it.
     Reads(Change),
+    /// Opens a file to read and to change it.
+    Both(Change),
     Nothing,
 }
 
@@ -64,7 +66,10 @@ pub(crate) fn read(question: &Question) -> Asked {
         Some(change) if flags & FOR_WRITING == 0 => Asked::Reads(change),
         Some(change) => {
             let way = Way::Open { makes: flags & libc::O_CREAT as u64 != 0 };
-            Asked::Changes(vec![Change { way, ..change }])
+            let reads = flags & libc::O_ACCMODE as u64 == libc::O_RDWR as u64;
+            let keeps = flags & libc::O_TRUNC as u64 == 0;
+            let change = Change { way, ..change };
+            if reads && keeps { Asked::Both(change) } else { Asked::Changes(vec![change]) }
         }
         None => Asked::Nothing,
     };
@@ -105,6 +110,11 @@ fn moved(at: &dyn Fn(usize, Way) -> Vec<Change>) -> Vec<Change> {
 }
 
 impl Change {
+    /// Whether the file is made if it is not there.
+    pub(crate) fn makes(&self) -> bool {
+        self.way == Way::Open { makes: true }
+    }
+
     /// The file, links resolved; `None` if the call fails anyway.
     pub(crate) fn path_of(&self, pid: u32) -> Option<PathBuf> {
         let path = self.plain_path_of(pid)?;
@@ -134,7 +144,7 @@ impl Change {
     pub(crate) fn plain_path_of(&self, pid: u32) -> Option<PathBuf> {
         let given = text(pid, self.address)?;
         if given.is_absolute() {
-            return Some(given);
+            return Some(past_own_link(pid, &given).unwrap_or(given));
         }
         let base = match self.dir {
             Some(dir) if dir >= 0 => format!("/proc/{pid}/fd/{dir}"),
@@ -142,6 +152,17 @@ impl Change {
         };
         Some(std::fs::read_link(base).ok()?.join(given))
     }
+}
+
+/// Where a path leads that begins with the asker's own link to the directory that it is in, such as the mark of a
+/// checkout. `/proc` itself tells nothing that counts.
+fn past_own_link(pid: u32, path: &Path) -> Option<PathBuf> {
+    let mut parts = path.strip_prefix("/proc").ok()?.components();
+    let process = parts.next()?.as_os_str().to_str()?;
+    let is_own = matches!(process, "self" | "thread-self") || process.parse() == Ok(pid);
+    let is_link = is_own && parts.next()?.as_os_str() == "cwd";
+    let base = std::fs::read_link(format!("/proc/{pid}/cwd")).ok().filter(|_| is_link)?;
+    Some(base.join(parts.as_path()))
 }
 
 /// The command line of a process, as a shell would take it.

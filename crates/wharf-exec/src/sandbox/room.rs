@@ -1,9 +1,9 @@
 //! A confinement made ready for one run of a command, and what was noticed of it.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -11,8 +11,8 @@ use landlock::{
 };
 
 use super::filter::Wanted;
-use super::question::{self, Asked};
-use super::{Confinement, Deed, Left, Noticed, Stopped, lacking};
+use super::question::{self, Asked, Change};
+use super::{Confinement, Deed, Glimpse, Left, Noticed, Stopped, lacking};
 use wharf_base::paths::normalize;
 
 use crate::step::TreeWatch;
@@ -43,6 +43,8 @@ pub(crate) struct Room {
     allowed: Option<Vec<PathBuf>>,
     /// Where nobody cares.
     private: Vec<PathBuf>,
+    /// Whether it is noticed what is changed.
+    watches: bool,
     own: Option<TreeWatch>,
     noticed: Option<Noticed>,
     left: Left,
@@ -78,12 +80,20 @@ impl Room {
             cage,
             allowed: allowed.map(|allowed| allowed.iter().map(real).collect()),
             private: private.iter().map(|path| real(&path.to_path_buf())).collect(),
+            watches: confinement.watches,
             own: confinement.own.as_ref().map(|own| TreeWatch {
                 root: real(&own.root),
                 skip: own.skip.iter().map(real).collect(),
                 ..own.clone()
             }),
-            noticed: confinement.noticed.clone(),
+            noticed: confinement.noticed.as_ref().map(|noticed| {
+                // Compilers go by the real names of directories.
+                let names = |path: &PathBuf| [path.clone(), real(path)];
+                let mut skip: Vec<PathBuf> = noticed.skip.iter().flat_map(names).collect();
+                skip.sort();
+                skip.dedup();
+                Noticed { skip, ..noticed.clone() }
+            }),
             left: Left::default(),
             known: HashSet::new(),
         })
@@ -91,55 +101,58 @@ impl Room {
 
     /// Answers a question of the command.
     pub(crate) fn answer(&mut self, listener: &Listener, question: &Question) -> Answer {
-        match question::read(question) {
+        let asked = question::read(question);
+        if let Asked::Reads(file) | Asked::Both(file) = &asked {
+            self.reads(listener, question, file);
+        }
+        match asked {
             Asked::Socket { local } => {
                 let deed = if local { Deed::LocalSocket } else { Deed::Network };
                 self.stop(listener, question, deed);
                 Answer::Refuse(libc::EACCES)
             }
+            // The kernel decides by what it sees itself.
             Asked::Changes(changes) => {
-                let paths: Vec<PathBuf> =
-                    changes.into_iter().filter_map(|change| change.path_of(question.pid)).collect();
-                if listener.still_asks(question) {
-                    paths.into_iter().for_each(|path| self.changes(listener, question, path));
-                }
-                // The kernel decides by what it sees itself.
+                self.all_changes(listener, question, changes);
                 Answer::GoOn
             }
-            Asked::Reads(file) => {
-                if let Some(path) = file.plain_path_of(question.pid) {
-                    self.reads(listener, question, path);
-                }
+            Asked::Both(change) => {
+                self.all_changes(listener, question, vec![change]);
                 Answer::GoOn
             }
-            Asked::Nothing => Answer::GoOn,
+            Asked::Reads(_) | Asked::Nothing => Answer::GoOn,
         }
     }
 
-    fn reads(&mut self, listener: &Listener, question: &Question, path: PathBuf) {
+    fn reads(&mut self, listener: &Listener, question: &Question, file: &Change) {
         let Some(noticed) = &self.noticed else { return };
+        let Some(path) = file.plain_path_of(question.pid) else { return };
         if self.left.read.len() >= MOST_READ || self.known.contains(&path) {
             return;
         }
         let plain = normalize(&path);
-        let is_skipped = is_below_any(&plain, &noticed.skip)
-            || is_below_any(&plain, &self.private)
-            || is_library(&plain)
-            || plain
-                .components()
-                .any(|part| noticed.skip_names.iter().any(|name| part.as_os_str() == name.as_str()));
-        let is_system = is_below_any(&plain, &noticed.system);
-        let counts = !is_skipped
-            && match path.metadata() {
-                Ok(found) => found.is_file() && File::open(&path).is_ok(),
-                // What is not there may be there the next time.
-                Err(error) => error.kind() == io::ErrorKind::NotFound && !is_system,
-            };
+        if is_below_any(&plain, &self.private) || noticed.skips(&plain) {
+            return;
+        }
+        let is_local = has_part(&plain, &noticed.local_names);
+        let glimpse = if is_local { None } else { noticed.glimpse(&path, &plain) };
+        // What it makes itself was not there before.
+        let glimpse = glimpse.filter(|glimpse| *glimpse != Glimpse::Missing || !file.makes());
         if listener.still_asks(question) {
-            if counts {
-                self.left.read.insert(path.clone());
-            }
+            self.left.is_local |= is_local;
+            self.left.read.extend(glimpse.map(|glimpse| (path.clone(), glimpse)));
             self.known.insert(path);
+        }
+    }
+
+    fn all_changes(&mut self, listener: &Listener, question: &Question, changes: Vec<Change>) {
+        if !self.watches {
+            return;
+        }
+        let paths: Vec<PathBuf> =
+            changes.into_iter().filter_map(|change| change.path_of(question.pid)).collect();
+        if listener.still_asks(question) {
+            paths.into_iter().for_each(|path| self.changes(listener, question, path));
         }
     }
 
@@ -176,9 +189,31 @@ impl Room {
     pub(crate) fn leave(mut self) -> Left {
         // What it made itself it may read.
         let wrote = &self.left.wrote;
-        self.left.read.retain(|path| !wrote.contains(path) && !wrote.contains(&normalize(path)));
+        self.left.read.retain(|path, _| !wrote.contains(path) && !wrote.contains(&normalize(path)));
         self.left
     }
+}
+
+impl Noticed {
+    /// Whether a file does not count, whatever is there.
+    fn skips(&self, plain: &Path) -> bool {
+        is_below_any(plain, &self.skip) || is_library(plain) || has_part(plain, &self.skip_names)
+    }
+
+    /// What is there now, if that counts.
+    fn glimpse(&self, path: &Path, plain: &Path) -> Option<Glimpse> {
+        let is_system = is_below_any(plain, &self.system);
+        let name = plain.as_os_str().as_bytes();
+        if is_system && self.system_skip_endings.iter().any(|ending| name.ends_with(ending.as_bytes())) {
+            return None;
+        }
+        Glimpse::of(path, self.lists && !is_system)
+            .filter(|glimpse| *glimpse != Glimpse::Missing || !is_system)
+    }
+}
+
+fn has_part(path: &Path, names: &[String]) -> bool {
+    path.components().any(|part| names.iter().any(|name| part.as_os_str() == name.as_str()))
 }
 
 fn is_below_any(path: &Path, places: &[PathBuf]) -> bool {

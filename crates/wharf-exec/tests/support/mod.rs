@@ -110,6 +110,7 @@ impl Scripts<'_> {
                 skip: vec!["/proc".into(), "/dev".into(), self.root.join("own")],
                 skip_names: vec![".git".into()],
                 system: vec!["/usr".into(), "/etc".into(), "/lib".into()],
+                ..Noticed::default()
             }),
             temporary: vec![("TMPDIR".into(), PathBuf::new())],
         }
@@ -206,6 +207,7 @@ impl Director for Scripts<'_> {
         Ok(Observed {
             paths: join(&spec.reads),
             must_exist: join(&spec.must_exist),
+            listed: Vec::new(),
             trees: Vec::new(),
             env: spec.env.iter().map(Into::into).collect(),
             made: Vec::new(),

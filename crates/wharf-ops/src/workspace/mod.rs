@@ -76,23 +76,17 @@ pub fn find_manifest(dir: &Path) -> Result<PathBuf> {
 pub fn settle_manifest(cwd: &Path, stated: Option<&Path>) -> Result<PathBuf> {
     let Some(stated) = stated else { return find_manifest(cwd) };
     let path = paths::normalize(&cwd.join(stated));
-    // Tools read these sentences from `verify-project`, so they are Cargo's.
-    if !fs::exists(&path) {
-        return Err(Failure::new(format!("manifest path `{}` does not exist", stated.display()))
-            .help("name the path of a `Cargo.toml`, or leave `--manifest-path` out to take the nearest"));
-    }
-    if fs::is_dir(&path) {
-        let inside = path.join("Cargo.toml");
-        let failure =
-            Failure::new(format!("manifest path `{}` is a directory but expected a file", stated.display()));
-        return Err(if fs::exists(&inside) {
-            failure.help(format!("{} exists", inside.display()))
+    if path.file_name() != Some("Cargo.toml".as_ref()) {
+        let failure = Failure::new("`--manifest-path` must name a file called `Cargo.toml`");
+        return Err(if fs::is_dir(&path) {
+            failure.help(format!("try `--manifest-path {}`", stated.join("Cargo.toml").display()))
         } else {
             failure
         });
     }
-    if path.file_name() != Some("Cargo.toml".as_ref()) {
-        return Err(Failure::new("`--manifest-path` must name a file called `Cargo.toml`"));
+    if !fs::exists(&path) {
+        return Err(Failure::new(format!("there is no manifest at `{}`", stated.display()))
+            .help("name the path of a `Cargo.toml`, or leave `--manifest-path` out to take the nearest"));
     }
     Ok(path)
 }

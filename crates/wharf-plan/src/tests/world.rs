@@ -208,6 +208,7 @@ impl World {
                 grants: self.grants.clone(),
                 readable: Vec::new(),
                 homes: Vec::new(),
+                sources: Vec::new(),
                 jobserver: None,
             },
         }

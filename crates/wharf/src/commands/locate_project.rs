@@ -32,16 +32,8 @@ pub fn verify(args: &VerifyProjectArgs, session: &Session) -> Result<()> {
             Ok(())
         }
         Err(failure) => {
-            session.shell.out(serde_json::json!({ "invalid": sentence(&failure) }));
+            session.shell.out(serde_json::json!({ "invalid": failure.to_string() }));
             Err(Failure::reported(Exit::Program(1)))
         }
-    }
-}
-
-/// The failure in one text. That of a path that exists comes with advice, as Cargo's does.
-fn sentence(failure: &Failure) -> String {
-    match failure.advice().filter(|advice| advice.ends_with("Cargo.toml exists")) {
-        Some(advice) => format!("{failure}\nhelp: {advice}"),
-        None => failure.to_string(),
     }
 }
