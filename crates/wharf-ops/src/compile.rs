@@ -245,7 +245,10 @@ pub fn run(
         timeline.apply(&event);
         events(event);
     })?;
-    costs::learn(home, &prepared.plan, &timeline);
+    // Fixing a crate takes several runs of the compiler.
+    if request.settings.fixer.is_none() {
+        costs::learn(home, &prepared.plan, &timeline);
+    }
     if summary.is_success() {
         prepared.lending.remember(request);
         write_dep_info(prepared, request, &summary)?;

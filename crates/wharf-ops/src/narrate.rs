@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
 use wharf_base::process::Command;
 use wharf_core::PackageId;
 use wharf_exec::{ActionId, Change, Deed, Event, Failure, Lacking, Made, Outcome, Stopped, Stream};
 use wharf_plan::{Mode, Plan, SandboxLevel, ScriptMessage, Unit, UnitId, is_refused_variable};
 
+pub use crate::diagnostic::Diagnostic;
+use crate::diagnostic::future_reports;
+use crate::fix::Message;
 use crate::sandbox::grant_line;
 
 /// Something about a package or unit.
@@ -62,6 +63,8 @@ pub enum Note<'p> {
         /// The diagnostics as the compiler renders them, with colours.
         reports: Vec<String>,
     },
+    /// Something was done to a crate's sources, or could not be.
+    Fix(Message),
     /// The compiler wrote something else.
     Text {
         /// Its unit.
@@ -131,63 +134,6 @@ pub enum Note<'p> {
     },
     /// How far everything is.
     Progress(Progress),
-}
-
-/// A diagnostic of the compiler, as far as people care.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Diagnostic {
-    /// As the compiler renders it, with colours.
-    #[serde(default)]
-    pub rendered: Option<String>,
-    /// The sentence alone.
-    pub message: String,
-    /// `error`, `warning`, …
-    pub level: String,
-    #[serde(default)]
-    code: Option<IgnoredAny>,
-    #[serde(default)]
-    children: Vec<Child>,
-}
-
-#[derive(Deserialize)]
-struct FutureReport {
-    future_incompat_report: Vec<FutureItem>,
-}
-
-#[derive(Deserialize)]
-struct FutureItem {
-    diagnostic: Diagnostic,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Child {
-    #[serde(default)]
-    spans: Vec<Span>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-struct Span {
-    suggestion_applicability: Option<String>,
-}
-
-impl Diagnostic {
-    /// Whether the compiler offers a correction that needs no thought.
-    pub fn is_fixable(&self) -> bool {
-        let mut spans = self.children.iter().flat_map(|child| &child.spans);
-        spans.any(|span| span.suggestion_applicability.as_deref() == Some("MachineApplicable"))
-    }
-
-    /// Whether this is the warning of a lint, which could be allowed.
-    pub fn is_lint(&self) -> bool {
-        self.level == "warning" && self.code.is_some()
-    }
-
-    /// Whether this only sums up what went before, which is done here better.
-    pub fn is_summary(&self) -> bool {
-        self.message.starts_with("aborting due to")
-            || self.message.ends_with("warning emitted")
-            || self.message.ends_with("warnings emitted")
-    }
 }
 
 /// How many diagnostics a unit has.
@@ -351,11 +297,12 @@ impl<'p> Narrator<'p> {
             sink(Note::Text { unit, stream, line });
             return;
         }
-        if line.contains("\"$message_type\":\"future_incompat\"")
-            && let Ok(FutureReport { future_incompat_report }) = serde_json::from_str(&line)
-        {
-            let reports = future_incompat_report.into_iter().filter_map(|item| item.diagnostic.rendered);
-            sink(Note::FutureIncompat { unit, reports: reports.collect() });
+        if let Some(reports) = future_reports(&line) {
+            sink(Note::FutureIncompat { unit, reports });
+            return;
+        }
+        if let Some(message) = Message::of_line(&line) {
+            sink(Note::Fix(message));
             return;
         }
         let diagnostic: Option<Diagnostic> = serde_json::from_str(&line).ok();

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use wharf_core::manifest::ResolverVersion;
 use wharf_core::resolution::{ActivatedFeatures, FeaturesFor};
 use wharf_core::{Package, PackageId, PackageIdSpec, Platform, Resolution, Target};
 use wharf_plan::{CompileKind, Selection, Toolchain};
@@ -79,28 +80,42 @@ pub fn narrow(
     for spec in &chosen.outside {
         selected.push(find_one(&resolution, spec)?);
     }
-    let request = FeatureRequest {
-        members: roots.iter().map(|(package, features)| member_features(package, features)).collect(),
-        resolver: workspace.resolver(),
-        dev_dependencies: scope.dev_dependencies,
-        all_platforms: scope.all_platforms,
-        is_proc_macro: &|id| packages.get(id).is_some_and(|package| package.manifest.is_proc_macro()),
-        is_active: &active,
-    };
-    let features = activate_features(&resolution, &request);
     let selection = match &scope.packages {
         PackageSelection::Named(names) => Selection::Named(names.clone()),
         PackageSelection::Default | PackageSelection::All { .. } => Selection::Default,
     };
-    Ok(Narrowed {
+    let mut narrowed = Narrowed {
         selected,
         roots,
         selection,
         resolution,
         packages,
-        features,
+        features: ActivatedFeatures::default(),
         useless_excludes: chosen.useless_excludes,
-    })
+    };
+    narrowed.features = activated(&narrowed, toolchain, scope, workspace.resolver());
+    Ok(narrowed)
+}
+
+/// The features that are on by the rules of a resolver.
+pub(crate) fn activated(
+    narrowed: &Narrowed,
+    toolchain: &Toolchain,
+    scope: &Scope,
+    resolver: ResolverVersion,
+) -> ActivatedFeatures {
+    let Narrowed { roots, packages, resolution, .. } = narrowed;
+    let request = FeatureRequest {
+        members: roots.iter().map(|(package, features)| member_features(package, features)).collect(),
+        resolver,
+        dev_dependencies: scope.dev_dependencies,
+        all_platforms: scope.all_platforms,
+        is_proc_macro: &|id| packages.get(id).is_some_and(|package| package.manifest.is_proc_macro()),
+        is_active: &|platform: &Platform, whom: FeaturesFor| {
+            is_active(toolchain, &scope.kinds, platform, whom)
+        },
+    };
+    activate_features(resolution, &request)
 }
 
 fn member_features(package: &Arc<Package>, features: &RequestedFeatures) -> MemberFeatures {

@@ -64,7 +64,7 @@ pub fn settle(config: &Config, workspace: &Workspace, flags: BuildFlags) -> Resu
         allows_unstable: config.unstable().allowed,
         any_script_metadata: flags.any_script_metadata,
         check_rust_version: flags.check_rust_version,
-        primary_rustc: None,
+        fixer: None,
         artifact_dir: flags.artifact_dir,
         compile_time_deps: false,
         sandbox: crate::sandbox::settle(config, workspace.root())?,

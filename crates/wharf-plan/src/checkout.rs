@@ -55,6 +55,8 @@ impl Plan {
             && self.toolchain.host.contains("-linux")
             && [&settings.workspace_root, &settings.real_root].into_iter().all(|root| fits(root))
             && !self.names_must_stay(unit)
+            // Its suggestions name files, and nothing of it is kept.
+            && self.fixer(unit).is_none()
     }
 
     fn names_must_stay(&self, unit: &Unit) -> bool {
@@ -169,8 +171,7 @@ impl Plan {
 
     /// Settings of lints that lie beside manifests, which `clippy-driver` looks for.
     pub(crate) fn lint_settings(&self, id: UnitId) -> Vec<PathBuf> {
-        let wrapper = self.toolchain.workspace_wrapper.iter().chain(&self.settings.primary_rustc);
-        if !wrapper.into_iter().any(|wrapper| is_clippy(wrapper)) {
+        if !self.toolchain.workspace_wrapper.iter().any(|wrapper| is_clippy(wrapper)) {
             return Vec::new();
         }
         let root = &self.settings.workspace_root;

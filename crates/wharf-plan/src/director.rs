@@ -17,7 +17,7 @@ use crate::env::{
 };
 use crate::files::{dep_info_name, source_argument};
 use crate::plan::Plan;
-use crate::request::{CompileKind, IncrementalPolicy};
+use crate::request::{CompileKind, Fixer, IncrementalPolicy};
 use crate::sandbox::{SandboxLevel, is_refused_variable, settle_script_variables};
 use crate::script::{LinkArgFor, ScriptOutput};
 use crate::unit::{Flavor, Mode, OutputFile, Unit, UnitId};
@@ -98,7 +98,7 @@ impl Plan {
             tree_copy: None,
             capture_stdout: false,
             incremental,
-            cacheable: true,
+            cacheable: self.fixer(unit).is_none(),
             jobserver: true,
             undeclared: self.loads_macros(id).then(|| self.undeclared(id)),
             checkout: self.checkout(id),
@@ -131,19 +131,29 @@ impl Plan {
     }
 
     /// The program to start; wrappers get the compiler as their first argument.
-    fn compiler(&self, unit: &Unit, args: &mut Args) -> std::path::PathBuf {
+    pub(crate) fn compiler(&self, unit: &Unit, args: &mut Args) -> std::path::PathBuf {
         let toolchain = &self.toolchain;
-        let rustc = match &self.settings.primary_rustc {
-            Some(primary) if unit.is_primary => primary,
-            _ => &toolchain.rustc,
-        };
+        let fixer = self.fixer(unit);
+        // A wrapper around all compilers may answer from a cache of its own; a fixer wants to hear the compiler.
+        let wrapper = toolchain.wrapper.as_ref().filter(|_| fixer.is_none());
         let workspace = toolchain.workspace_wrapper.as_ref().filter(|_| unit.is_member);
-        let mut chain = toolchain.wrapper.iter().chain(workspace).chain([rustc]);
-        let program = chain.next().expect("the compiler itself is in the chain").clone();
+        let mut chain = wrapper.into_iter().chain(workspace).chain([&toolchain.rustc]);
+        let program = match fixer {
+            Some(fixer) => {
+                fixer.args.iter().for_each(|arg| args.push(arg));
+                fixer.program.clone()
+            }
+            None => chain.next().expect("the compiler itself is in the chain").clone(),
+        };
         for next in chain {
             args.push(next);
         }
         program
+    }
+
+    /// What stands in the compiler's place for a unit.
+    pub(crate) fn fixer(&self, unit: &Unit) -> Option<&Fixer> {
+        self.settings.fixer.as_ref().filter(|_| unit.is_primary)
     }
 
     fn compile_variables(
@@ -350,8 +360,9 @@ impl Plan {
                 name: file.name.clone(),
                 dests,
                 early: is_early(unit, file),
-                // Extra arguments may ask the compiler for other kinds of output instead.
-                optional: file.is_optional() || names_output(&unit.root_args),
+                // Extra arguments may ask the compiler for other kinds of output instead; and what a fixer leaves is not
+                // kept, so nothing of it is missed.
+                optional: file.is_optional() || names_output(&unit.root_args) || self.fixer(unit).is_some(),
                 executable: !is_plain && !file.is_optional(),
             });
         }

@@ -37,7 +37,7 @@ pub use error::{Notice, PlanError};
 pub use files::Layout;
 pub use plan::{Plan, plan};
 pub use request::{
-    CompileKind, CompileTarget, ConfiguredVariable, Diagnostics, FileName, IncrementalPolicy, Intent,
+    CompileKind, CompileTarget, ConfiguredVariable, Diagnostics, FileName, Fixer, IncrementalPolicy, Intent,
     LibRule, NamedTargets, Names, Request, Runner, Selection, Settings, TargetFilter, TargetInfo, Toolchain,
 };
 pub use results::DoctestOptions;

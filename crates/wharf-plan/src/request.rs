@@ -325,8 +325,8 @@ pub struct Settings {
     pub any_script_metadata: bool,
     /// Whether a package whose `rust-version` is newer than the compiler is an error.
     pub check_rust_version: bool,
-    /// The compiler called instead for the selected packages (`clippy-driver` by way of `fix`).
-    pub primary_rustc: Option<PathBuf>,
+    /// What is called in the compiler's place for the selected packages (`fix`).
+    pub fixer: Option<Fixer>,
     /// Where finals are copied to as well (`--artifact-dir`, unstable).
     pub artifact_dir: Option<PathBuf>,
     /// Only what compilers need to run is built: procedural macros and build scripts, which are run
@@ -334,6 +334,22 @@ pub struct Settings {
     pub compile_time_deps: bool,
     /// What packages may do while they are built.
     pub sandbox: Sandbox,
+}
+
+/// A program that is called in the compiler's place, and changes the sources that it compiles.
+///
+/// It gets the compiler's command line after its own arguments. What comes of it is never kept: the sources at the
+/// beginning are not those that were compiled in the end.
+#[derive(Clone, Debug)]
+pub struct Fixer {
+    /// The program.
+    pub program: PathBuf,
+    /// Its own arguments.
+    pub args: Vec<OsString>,
+    /// What it may read even where it is confined, because macros run in the compiler that it starts.
+    pub reads: Vec<PathBuf>,
+    /// The same for changing.
+    pub writes: Vec<PathBuf>,
 }
 
 /// One entry of `[env]`, relative paths made absolute.

@@ -193,6 +193,9 @@ impl Plan {
         let mut writes: Vec<PathBuf> = step.incremental.iter().map(|form| form.dir.clone()).collect();
         if unit.mode == Mode::Doc {
             writes.push(self.layout.doc(&unit.kind));
+        } else if let Some(fixer) = self.fixer(unit) {
+            writes.extend(fixer.writes.iter().cloned());
+            reads.extend(fixer.reads.iter().chain([&fixer.program]).cloned());
         }
         // Who names files for the compiler to write to is answered for by the user.
         let names_files = |args: &[String]| args.iter().any(|arg| arg.starts_with("--emit") || arg == "-o");
@@ -318,8 +321,8 @@ impl Plan {
         };
         let toolchain = &self.toolchain;
         let workspace = toolchain.workspace_wrapper.as_ref().filter(|_| unit.is_member);
-        let primary = self.settings.primary_rustc.as_ref().filter(|_| unit.is_primary);
-        let mut wrappers = toolchain.wrapper.iter().chain(workspace).chain(primary);
+        let wrapper = toolchain.wrapper.as_ref().filter(|_| self.fixer(unit).is_none());
+        let mut wrappers = wrapper.into_iter().chain(workspace);
         if unit.mode == Mode::Doc {
             return !toolchain.rustdoc.starts_with(&toolchain.sysroot);
         }

@@ -1,6 +1,6 @@
 //! Runs `cargo` and `wharf` on equal copies of a project and compares what they did.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::calls::{Call, Recorder};
@@ -15,6 +15,8 @@ pub enum Part {
     Status,
     /// Standard output, normalised; JSON lines are compared as values.
     Stdout,
+    /// The files of the project, byte for byte: all but `Cargo.lock`, `target` and what begins with a dot.
+    Sources,
     /// `Cargo.lock`, byte for byte.
     Lockfile,
     /// Names of the files that people use: those right in `target/<profile>/` and in its `examples/`.
@@ -27,8 +29,15 @@ pub enum Part {
 
 impl Part {
     /// Everything.
-    pub const ALL: [Self; 6] =
-        [Self::Status, Self::Stdout, Self::Lockfile, Self::Finals, Self::Calls, Self::Variables];
+    pub const ALL: [Self; 7] = [
+        Self::Status,
+        Self::Stdout,
+        Self::Sources,
+        Self::Lockfile,
+        Self::Finals,
+        Self::Calls,
+        Self::Variables,
+    ];
 }
 
 /// What one tool did.
@@ -36,6 +45,8 @@ impl Part {
 pub struct Side {
     /// How it ended and what it said.
     pub outcome: Outcome,
+    /// The files of the project after it, by their path.
+    pub sources: BTreeMap<String, String>,
     /// The lockfile after it.
     pub lockfile: Option<String>,
     /// The files that people use, below `target`.
@@ -63,12 +74,13 @@ impl Both {
         let side = |tool| {
             let outcome = sandbox.run(tool, project.directory(), &words, &recorder.variables());
             let calls = recorder.take(&sandbox.normaliser(tool));
+            let sources = sources(project.directory());
             let lockfile = std::fs::read_to_string(project.directory().join("Cargo.lock")).ok();
             let finals = finals(&project.directory().join("target"));
             // At the same path, so that paths in what the tools write need no excuse.
             std::fs::remove_dir_all(project.directory()).expect("the sandbox is writable");
             copy(&original, project.directory());
-            Side { outcome, lockfile, finals, calls }
+            Side { outcome, sources, lockfile, finals, calls }
         };
         let both = Self { cargo: side(Tool::Cargo), wharf: side(Tool::Wharf) };
         std::fs::remove_dir_all(&original).expect("the sandbox is writable");
@@ -85,6 +97,7 @@ impl Both {
                     (vec![format!("{:?}", cargo.outcome.status)], vec![format!("{:?}", wharf.outcome.status)])
                 }
                 Part::Stdout => (lines(&cargo.outcome), lines(&wharf.outcome)),
+                Part::Sources => (source_lines(&cargo.sources), source_lines(&wharf.sources)),
                 Part::Lockfile => (text_lines(&cargo.lockfile), text_lines(&wharf.lockfile)),
                 Part::Finals => {
                     (cargo.finals.iter().cloned().collect(), wharf.finals.iter().cloned().collect())
@@ -131,6 +144,13 @@ fn text_lines(text: &Option<String>) -> Vec<String> {
     text.iter().flat_map(|text| text.split('\n')).map(str::to_owned).collect()
 }
 
+fn source_lines(sources: &BTreeMap<String, String>) -> Vec<String> {
+    let lines = |(path, text): (&String, &String)| -> Vec<String> {
+        text.split('\n').map(|line| format!("{path}: {line}")).collect()
+    };
+    sources.iter().flat_map(lines).collect()
+}
+
 fn shown(calls: &[Call], show: impl Fn(&Call) -> String) -> Vec<String> {
     let mut shown: Vec<String> = calls.iter().map(show).collect();
     shown.sort();
@@ -140,6 +160,28 @@ fn shown(calls: &[Call], show: impl Fn(&Call) -> String) -> Vec<String> {
 fn variables(call: &Call) -> String {
     let pairs: Vec<String> = call.variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
     pairs.join(" ")
+}
+
+/// The files that people wrote, or could have.
+fn sources(project: &Path) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    let mut pending = vec![project.to_owned()];
+    while let Some(directory) = pending.pop() {
+        for entry in std::fs::read_dir(&directory).into_iter().flatten().flatten() {
+            let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+            if name.starts_with('.') || name == "target" || name == "Cargo.lock" {
+                continue;
+            }
+            if path.is_dir() {
+                pending.push(path);
+            } else {
+                let bytes = std::fs::read(&path).unwrap_or_default();
+                let below = path.strip_prefix(project).expect("the walk stays below").display().to_string();
+                found.insert(below, String::from_utf8_lossy(&bytes).into_owned());
+            }
+        }
+    }
+    found
 }
 
 /// The files right in each profile's directory and in `examples`, for the host and for each target; names with

@@ -6,6 +6,7 @@ mod aliases;
 mod cli;
 mod commands;
 mod external;
+mod fixer;
 mod invocation;
 mod memo;
 mod open;
@@ -33,6 +34,10 @@ const USAGE: u8 = 1;
 
 fn main() -> ExitCode {
     let started = Instant::now();
+    // As the compiler it must leave everything that was inherited to the real one.
+    if let Some(code) = fixer::run() {
+        return code;
+    }
     // Cargo's own tests of interrupts need a process group that is theirs to signal.
     if std::env::var_os("__CARGO_TEST_SETSID_PLEASE_DONT_USE_ELSEWHERE").is_some() {
         wharf_exec::new_session();

@@ -103,8 +103,9 @@ impl Opened {
     /// # Errors
     /// If it is malformed now.
     pub fn reopen(&mut self, session: &Session) -> Result<()> {
-        let lockfile = self.workspace.lockfile().to_owned();
-        let places = settings::places(&session.config, None, Some(&lockfile))?;
+        let (lockfile, target) =
+            (self.workspace.lockfile().to_owned(), self.workspace.target_dir().to_owned());
+        let places = settings::places(&session.config, Some(&target), Some(&lockfile))?;
         let loader = self.workspace.loader().clone();
         let manifest = self.workspace.current_manifest().to_owned();
         self.workspace = Workspace::open(loader, &manifest, &places)?;

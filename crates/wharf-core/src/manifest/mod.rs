@@ -80,6 +80,16 @@ impl Edition {
         })
     }
 
+    /// The edition after this one; `None` for the newest.
+    pub fn next(self) -> Option<Self> {
+        match self {
+            Self::E2015 => Some(Self::E2018),
+            Self::E2018 => Some(Self::E2021),
+            Self::E2021 => Some(Self::E2024),
+            Self::E2024 => None,
+        }
+    }
+
     /// The resolver that a workspace of this edition uses when it names none.
     pub fn default_resolver(self) -> ResolverVersion {
         match self {

@@ -51,7 +51,7 @@ enum Listed {
 pub struct ManifestFile {
     path: PathBuf,
     original: String,
-    pub(super) document: DocumentMut,
+    pub(crate) document: DocumentMut,
 }
 
 impl ManifestFile {

@@ -19,6 +19,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::workspace::{Places, Workspace};
 
 pub use vcs::VersionControl;
+pub(crate) use vcs::is_in_repository;
 
 /// What to make.
 #[derive(Clone, Debug)]

@@ -109,7 +109,7 @@ fn configured(config: &Config) -> Result<Option<VersionControl>> {
 }
 
 /// Whether a directory (which need not exist yet) lies in a repository that does not ignore it.
-fn is_in_repository(directory: &Path, config: &Config) -> bool {
+pub(crate) fn is_in_repository(directory: &Path, config: &Config) -> bool {
     let directory = paths::normalize(directory);
     for above in directory.ancestors() {
         if above.join(".hg").exists() {

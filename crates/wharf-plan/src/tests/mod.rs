@@ -5,7 +5,8 @@ mod world;
 use wharf_exec::Cost;
 use world::{HOST, World};
 
-use crate::request::{CompileKind, CompileTarget, Intent, LibRule, NamedTargets, Names, TargetFilter};
+use crate::args::Args;
+use crate::request::{CompileKind, CompileTarget, Fixer, Intent, LibRule, NamedTargets, Names, TargetFilter};
 use crate::script::{ScriptContext, ScriptError};
 use crate::{Flavor, KnownCost, Mode, Plan, ScriptOutput, Unit, UnitId};
 
@@ -149,6 +150,32 @@ fn flags_of_dev() {
          --extern base=/w/target/debug/deps/libbase-ID.rlib --extern proc_macro --remap-path-prefix /w=MARK \
          --remap-path-prefix /w/target=/w/target --remap-path-prefix /w/mac=/w/mac"
     );
+}
+
+#[test]
+fn fixers_stand_before_the_compilers_of_what_is_asked_for() {
+    let mut world = world();
+    world.intent = Intent::Check { test: false };
+    world.fixer = Some(Fixer {
+        program: "/bin/fixer".into(),
+        args: vec!["task".into()],
+        reads: Vec::new(),
+        writes: vec!["/w".into()],
+    });
+    let plan = world.plan().unwrap();
+    let called = |name: &str| {
+        let unit = plan.units.iter().find(|unit| unit.package.name().as_str() == name).unwrap();
+        let mut args = Args::default();
+        let program = plan.compiler(unit, &mut args);
+        (program.to_string_lossy().into_owned(), args.key.join(" "))
+    };
+    assert_eq!(called("app"), ("/bin/fixer".to_owned(), "task /tools/rustc".to_owned()));
+    assert_eq!(called("base"), ("/tools/rustc".to_owned(), String::new()));
+    let remaps = |name: &str, mode| plan.flags(name, mode).contains("--remap-path-prefix");
+    assert!(!remaps("app", Mode::Check { test: false }), "its suggestions name files");
+    // Macros run in the compiler that it starts.
+    let app = plan.units.iter().position(|unit| unit.package.name().as_str() == "app").unwrap();
+    assert!(plan.is_confined(UnitId(app)));
 }
 
 #[test]

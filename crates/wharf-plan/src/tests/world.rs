@@ -51,6 +51,7 @@ pub(crate) struct World {
     pub grants: Vec<Grant>,
     pub level: SandboxLevel,
     pub costs: Costs,
+    pub fixer: Option<Fixer>,
 }
 
 pub(crate) const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -75,6 +76,7 @@ impl World {
             grants: Vec::new(),
             level: SandboxLevel::DenyNet,
             costs: Costs::new(),
+            fixer: None,
         }
     }
 
@@ -200,7 +202,7 @@ impl World {
             allows_unstable: false,
             any_script_metadata: false,
             check_rust_version: true,
-            primary_rustc: None,
+            fixer: self.fixer.clone(),
             artifact_dir: None,
             compile_time_deps: false,
             sandbox: Sandbox {

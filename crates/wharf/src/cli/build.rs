@@ -82,6 +82,53 @@ pub struct CheckArgs {
     pub future_incompat_report: bool,
 }
 
+/// `fix`
+#[derive(Clone, Debug, Default, Args)]
+pub struct FixArgs {
+    /// Make the code ready for the next edition
+    #[arg(long)]
+    pub edition: bool,
+    /// Take up the habits of the edition
+    #[arg(long)]
+    pub edition_idioms: bool,
+    /// Fix code that does not compile, too
+    #[arg(long)]
+    pub broken_code: bool,
+    /// Fix code that is not in version control, too
+    #[arg(long)]
+    pub allow_no_vcs: bool,
+    /// Fix code in a working directory with uncommitted changes, too
+    #[arg(long)]
+    pub allow_dirty: bool,
+    /// Fix code in a working directory with staged changes, too
+    #[arg(long)]
+    pub allow_staged: bool,
+    /// Which packages.
+    #[command(flatten)]
+    pub packages: PackageSelection,
+    /// Which targets.
+    #[command(flatten)]
+    pub targets: TargetSelection,
+    /// Which features.
+    #[command(flatten)]
+    pub features: FeatureSelection,
+    /// Check as the `release` profile would build
+    #[arg(short, long, conflicts_with = "profile", help_heading = COMPILATION)]
+    pub release: bool,
+    /// How to compile.
+    #[command(flatten)]
+    pub compile: CompileOptions,
+    /// Go on with what does not depend on a failure
+    #[arg(long, help_heading = COMPILATION)]
+    pub keep_going: bool,
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+    /// Fix packages that ask for a newer compiler
+    #[arg(long, help_heading = MANIFEST)]
+    pub ignore_rust_version: bool,
+}
+
 /// `run`
 #[derive(Clone, Debug, Default, Args)]
 pub struct RunArgs {

@@ -246,3 +246,55 @@ pub struct WhyArgs {
     #[command(flatten)]
     pub manifest: ManifestOptions,
 }
+
+/// `report`
+#[derive(Clone, Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct ReportArgs {
+    /// What about.
+    #[command(subcommand)]
+    pub command: ReportCommand,
+}
+
+/// What there are reports of.
+#[derive(Clone, Debug, Subcommand)]
+pub enum ReportCommand {
+    /// Code that later compilers will refuse
+    #[command(alias = "future-incompat")]
+    FutureIncompatibilities(FutureArgs),
+    /// How long builds took (unstable)
+    Timings(UnstableReportArgs),
+    /// Which builds there were (unstable)
+    Sessions(UnstableReportArgs),
+    /// Why something was built again (unstable)
+    Rebuilds(UnstableReportArgs),
+}
+
+/// `report future-incompatibilities`
+#[derive(Clone, Debug, Default, Args)]
+pub struct FutureArgs {
+    /// The number of the report, as the build told it
+    #[arg(long, value_name = "id")]
+    pub id: Option<String>,
+    /// The package to show the report of
+    #[arg(short, long, value_name = "SPEC", num_args = 0..=1, default_missing_value = "",
+        help_heading = PACKAGES)]
+    pub package: Option<String>,
+}
+
+/// Reports that Cargo holds unstable: their words are taken so that they can be refused.
+#[derive(Clone, Debug, Default, Args)]
+pub struct UnstableReportArgs {
+    /// Which manifest.
+    #[command(flatten)]
+    pub manifest: ManifestOptions,
+    /// Open what was written in a browser
+    #[arg(long)]
+    pub open: bool,
+    /// Which build
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// How many
+    #[arg(long, value_name = "N")]
+    pub limit: Option<String>,
+}

@@ -17,7 +17,7 @@ use std::ffi::OsString;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub use build::{
-    BenchArgs, BuildArgs, CheckArgs, CleanArgs, DocArgs, RunArgs, RustcArgs, RustdocArgs, TestArgs,
+    BenchArgs, BuildArgs, CheckArgs, CleanArgs, DocArgs, FixArgs, RunArgs, RustcArgs, RustdocArgs, TestArgs,
 };
 pub use cache::{CacheArgs, CacheCommand, CacheFormat};
 pub use edit::{AddArgs, RemoveArgs, SectionOptions};
@@ -27,8 +27,9 @@ pub use groups::{
     RunTargets, TargetDir, TargetSelection,
 };
 pub use inspect::{
-    ConfigArgs, ConfigCommand, ConfigGetArgs, InfoArgs, LocateProjectArgs, MetadataArgs, PkgidArgs, Prefix,
-    ReadManifestArgs, SearchArgs, TreeArgs, VerifyProjectArgs, VersionArgs, WhyArgs,
+    ConfigArgs, ConfigCommand, ConfigGetArgs, FutureArgs, InfoArgs, LocateProjectArgs, MetadataArgs,
+    PkgidArgs, Prefix, ReadManifestArgs, ReportArgs, ReportCommand, SearchArgs, TreeArgs, VerifyProjectArgs,
+    VersionArgs, WhyArgs,
 };
 pub use manage::{
     CompletionsArgs, FetchArgs, GenerateLockfileArgs, HelpArgs, InitArgs, NewArgs, NewOptions, UpdateArgs,
@@ -104,6 +105,8 @@ pub enum Command {
     Doc(DocArgs),
     /// Download the dependencies of a package
     Fetch(FetchArgs),
+    /// Apply to sources what the compiler suggests
+    Fix(FixArgs),
     /// Write the lockfile of a package
     GenerateLockfile(GenerateLockfileArgs),
     /// Show help for a command
@@ -136,6 +139,8 @@ pub enum Command {
     ReadManifest(ReadManifestArgs),
     /// Remove dependencies from a manifest
     Remove(RemoveArgs),
+    /// Show what was found out earlier
+    Report(ReportArgs),
     /// Run a program or an example of a package
     Run(RunArgs),
     /// Compile a package, passing arguments to the compiler

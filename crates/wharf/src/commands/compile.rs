@@ -10,7 +10,7 @@ use wharf_ops::unit_graph::unit_graph;
 use wharf_ops::{Exit, Failure, Result};
 
 use crate::open::Opened;
-use crate::report::{Chronicle, Reporter, timings};
+use crate::report::{Chronicle, Reporter, future, timings};
 use crate::session::Session;
 use crate::settings::compile::Settled;
 
@@ -125,7 +125,9 @@ fn run(
         session.shell.plain_status(format!("Timing report saved to {}", path.display()));
     }
     reporter.finish(summary.is_success() && !session.shell.is_broken(), &prepared.profile);
-    reporter.tell_future(settled.future_report);
+    if summary.is_success() {
+        future::tell(reporter.doomed(), opened, settled, session);
+    }
     Ok((summary, reporter.has_warned()))
 }
 

@@ -9,6 +9,7 @@ mod config;
 mod doc;
 mod edit;
 mod explain;
+mod fix;
 mod help;
 mod info;
 mod install;
@@ -19,6 +20,7 @@ mod metadata;
 mod new;
 mod package;
 mod publish;
+mod report;
 mod run;
 mod search;
 mod test;
@@ -68,12 +70,14 @@ pub fn run(cli: Cli, session: &Session) -> Result<()> {
         Some(Command::Clean(args)) => clean::run(&args, session),
         Some(Command::Doc(args)) => doc::doc(&args, session),
         Some(Command::Fetch(args)) => update::fetch(&args, session),
+        Some(Command::Fix(args)) => fix::run(&args, session),
         Some(Command::GenerateLockfile(args)) => update::generate_lockfile(&args, session),
         Some(Command::Login(args)) => login::login(&args, session),
         Some(Command::Logout(args)) => login::logout(&args, session),
         Some(Command::Metadata(args)) => metadata::metadata(&args, session),
         Some(Command::Pkgid(args)) => metadata::pkgid(&args, session),
         Some(Command::ReadManifest(args)) => metadata::read_manifest(&args, session),
+        Some(Command::Report(args)) => report::run(&args, session),
         Some(Command::Run(args)) => run::run(&args, session),
         Some(Command::Search(args)) => search::run(&args, session),
         Some(Command::Rustc(args)) => build::rustc(&args, session),

@@ -1,11 +1,13 @@
 //! The sentences of a build report.
 
 use std::error::Error as _;
+use std::ffi::OsStr;
+use std::path::Path;
 
 use wharf_core::Profile;
 use wharf_exec::{Change, Failure, FileChange, Stream};
 use wharf_ops::narrate::Counts;
-use wharf_ops::plan::{Mode, Unit};
+use wharf_ops::plan::{Mode, Plan, Unit};
 
 use crate::shell::Verbosity;
 
@@ -75,8 +77,8 @@ fn counted(count: usize, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
-/// `` `foo` (lib) generated 2 warnings (1 duplicate) ``
-pub(super) fn warnings_of(unit: &Unit, counts: Counts) -> String {
+/// `` `foo` (lib) generated 2 warnings (1 duplicate) ``; `plan` tells who gave them, and so who can correct the code.
+pub(super) fn warnings_of(unit: &Unit, counts: Counts, plan: &Plan) -> String {
     let mut text = format!(
         "`{}` ({}) generated {}",
         unit.id().name(),
@@ -101,13 +103,28 @@ pub(super) fn warnings_of(unit: &Unit, counts: Counts) -> String {
         if matches!(unit.mode, Mode::Test | Mode::Check { test: true }) && !unit.target.is_test() {
             flags.push_str(" --tests");
         }
+        let (command, lints) = fix_command(plan);
         text.push_str(&format!(
-            " (run `cargo fix {}` to apply {})",
+            " (run `{command} {}{lints}` to apply {})",
             flags.trim_start(),
             counted(counts.fixable, "suggestion")
         ));
     }
     text
+}
+
+/// What corrects code, and the arguments that it ends with. Clippy gets those for itself in a variable, each with a
+/// mark after it.
+fn fix_command(plan: &Plan) -> (&'static str, String) {
+    let wrapper = plan.toolchain().workspace_wrapper.as_deref().and_then(Path::file_stem);
+    if wrapper.is_none_or(|name| name != "clippy-driver") {
+        return ("cargo fix", String::new());
+    }
+    let lints = plan.settings().base_env.get(OsStr::new("CLIPPY_ARGS"));
+    let lints =
+        lints.map(|lints| lints.to_string_lossy().replace("__CLIPPY_HACKERY__", " ")).unwrap_or_default();
+    let lints = lints.trim_end();
+    ("cargo clippy --fix", if lints.is_empty() { String::new() } else { format!(" -- {lints}") })
 }
 
 /// `` could not compile `foo` (lib) due to 2 previous errors; 1 warning emitted ``

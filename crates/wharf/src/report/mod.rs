@@ -1,5 +1,7 @@
 //! Shows a build: status lines and diagnostics for people, or one JSON object a line for tools.
 
+pub mod fix;
+pub mod future;
 mod human;
 pub mod info;
 pub mod lock;
@@ -7,7 +9,6 @@ mod sandbox;
 mod story;
 pub mod timings;
 
-use std::collections::BTreeMap;
 use std::time::Instant;
 
 use serde_json::value::RawValue;
@@ -17,6 +18,7 @@ use wharf_core::messages::{
 use wharf_core::metadata::TargetJson;
 use wharf_exec::{Failure as ActionFailure, Made, Stream};
 use wharf_ops::config::Warnings;
+use wharf_ops::future::Finding;
 use wharf_ops::narrate::{Counts, Diagnostic, Note};
 use wharf_ops::plan::{Mode, Plan, Unit, UnitId};
 
@@ -35,8 +37,9 @@ pub struct Reporter<'p> {
     failed: bool,
     warnings: Warnings,
     warned: bool,
-    /// Packages with code that later compilers will refuse, and what the compiler says of it.
-    doomed: BTreeMap<String, Vec<String>>,
+    /// Code that later compilers will refuse.
+    doomed: Vec<Finding<'p>>,
+    fixes: fix::Fixes,
 }
 
 impl<'p> Reporter<'p> {
@@ -53,7 +56,8 @@ impl<'p> Reporter<'p> {
             failed: false,
             warnings,
             warned: false,
-            doomed: BTreeMap::new(),
+            doomed: Vec::new(),
+            fixes: fix::Fixes::default(),
         }
     }
 
@@ -83,8 +87,9 @@ impl<'p> Reporter<'p> {
                 self.diagnostic(unit, &json, diagnostic.as_ref(), duplicate);
             }
             Note::FutureIncompat { unit, reports } => {
-                self.doomed.entry(unit.id().to_string()).or_default().extend(reports);
+                self.doomed.push(Finding { unit, diagnostics: reports })
             }
+            Note::Fix(message) => self.fixes.show(message, self.shell),
             Note::StoreTrouble { error } => self.shell.warn(human::store_trouble(&error)),
             Note::Text { unit, stream, line } => self.text(unit, stream, &line),
             Note::Script { unit, message } => self.script(unit, &message),
@@ -169,7 +174,7 @@ impl<'p> Reporter<'p> {
         self.warned |= counts.lints > 0;
         let is_hidden = self.warnings == Warnings::Allow && counts.lints == counts.warnings;
         if counts.warnings > 0 && !is_hidden && !self.is_json() {
-            self.shell.warn(human::warnings_of(unit, counts));
+            self.shell.warn(human::warnings_of(unit, counts, self.plan));
         }
         if !self.is_json() {
             return;
@@ -233,23 +238,9 @@ impl<'p> Reporter<'p> {
         }
     }
 
-    /// Tells of code that later compilers will refuse; in full if it is wanted so.
-    pub fn tell_future(&self, in_full: bool) {
-        if self.doomed.is_empty() {
-            return;
-        }
-        let packages: Vec<&str> = self.doomed.keys().map(String::as_str).collect();
-        self.shell.warn(format!("a later version of Rust will refuse code in: {}", packages.join(", ")));
-        if !in_full {
-            self.shell.note("`--future-incompat-report` shows what it is");
-            return;
-        }
-        for (package, reports) in &self.doomed {
-            self.shell.note(format!("in `{package}`:"));
-            for report in reports {
-                self.shell.err(report.trim_end());
-            }
-        }
+    /// Code that later compilers will refuse, by unit.
+    pub fn doomed(&self) -> &[Finding<'p>] {
+        &self.doomed
     }
 
     /// Counts the time from another moment than now.
