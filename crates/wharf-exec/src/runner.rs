@@ -101,7 +101,14 @@ pub(crate) fn run_action(
         }
         None => None,
     };
-    let scratch = shop.scratch.make()?;
+    let form = pending.step.incremental.as_ref().filter(|_| pending.incremental);
+    let scratch = match form {
+        Some(form) => {
+            fs::create_dir_all(&form.dir)?;
+            shop.scratch.make_beside(&form.dir)?
+        }
+        None => shop.scratch.make()?,
+    };
     let started = Stamp::of(&fs::metadata(scratch.path())?).latest();
     let why = mem::take(&mut pending.why);
     let number = claim.as_ref().map(|claim| claim.number);
@@ -113,11 +120,8 @@ pub(crate) fn run_action(
         fs::remove_any(path)?;
         fs::create_dir_all(path)?;
     }
-    let mut more: &[_] = &[];
-    if let Some(form) = pending.step.incremental.as_ref().filter(|_| pending.incremental) {
-        fs::create_dir_all(&form.dir)?;
-        more = &form.args;
-    }
+    let form = pending.step.incremental.as_ref().filter(|_| pending.incremental);
+    let more = form.map_or(&[][..], |form| &form.args);
     let command = Arc::new(pending.step.command.render(scratch.path(), more));
     let incremental = pending.incremental;
     let message = Message::Started { action, why, command: Arc::clone(&command), incremental };

@@ -16,7 +16,11 @@ pub(crate) struct Scratch {
 }
 
 /// A scratch directory, removed when dropped.
-pub(crate) struct ScratchDir(PathBuf);
+pub(crate) struct ScratchDir {
+    path: PathBuf,
+    /// Held by who has one whose name does not change.
+    _held: Option<Lock>,
+}
 
 impl Scratch {
     pub(crate) fn new(root: PathBuf) -> Scratch {
@@ -59,7 +63,22 @@ impl Scratch {
         let (own, _) = self.own.get().expect("the coordinator prepares before it runs anything");
         let dir = own.join(self.count.fetch_add(1, Ordering::Relaxed).to_string());
         fs::create_dir(&dir)?;
-        Ok(ScratchDir(dir))
+        Ok(ScratchDir { path: dir, _held: None })
+    }
+
+    /// The scratch directory that belongs to an incremental state: rustc makes all objects anew when the directory of
+    /// its outputs is another. If another run has it, one of its own does.
+    pub(crate) fn make_beside(&self, state: &Path) -> fs::Result<ScratchDir> {
+        match lock::try_acquire(&state.join("out.lock"), Mode::Exclusive)? {
+            Some(held) if held.is_real() => {
+                let path = state.join("out");
+                // What a killed run left.
+                fs::remove_any(&path)?;
+                fs::create_dir(&path)?;
+                Ok(ScratchDir { path, _held: Some(held) })
+            }
+            _ => self.make(),
+        }
     }
 }
 
@@ -74,12 +93,12 @@ impl Drop for Scratch {
 
 impl ScratchDir {
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }
 
 impl Drop for ScratchDir {
     fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).ok();
+        fs::remove_dir_all(&self.path).ok();
     }
 }

@@ -235,7 +235,10 @@ pub fn write(
             )));
         }
     }
-    fs::write_atomic(workspace.lockfile(), text.as_bytes())
+    let path = workspace.lockfile();
+    // `resolver.lockfile-path` may name a directory that is not there yet.
+    let made = path.parent().map_or(Ok(()), fs::create_dir_all);
+    made.and_then(|()| fs::write_atomic(path, text.as_bytes()))
         .context(|| format!("cannot write lockfile `{}`", workspace.lockfile().display()))?;
     Ok(true)
 }
