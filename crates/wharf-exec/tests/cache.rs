@@ -315,6 +315,28 @@ fn the_incremental_form_begins_with_an_edit() {
 }
 
 #[test]
+fn the_incremental_form_writes_to_one_place() {
+    let world = World::new();
+    let spec = || {
+        let mut spec = Spec::new("a", "cat source > $OUT/a; ls $OUT >&2; echo $OUT >&2");
+        spec.incremental = true;
+        vec![spec.output("a", Place::Link).reads("source")]
+    };
+    world.write("source", "one");
+    world.run(&spec());
+    world.write("source", "two");
+    let place = world.run(&spec()).lines();
+    // What a killed run left there is gone.
+    let out = world.path("target/incremental/out");
+    std::fs::create_dir_all(&out).unwrap();
+    std::fs::write(out.join("stray"), "").unwrap();
+    world.write("source", "three");
+    assert_eq!(world.run(&spec()).lines(), place);
+    assert_eq!(place, ["a", &*out.to_string_lossy()]);
+    assert!(!out.exists());
+}
+
+#[test]
 fn optional_outputs_come_and_go() {
     let world = World::new();
     world.write("source", "one");
