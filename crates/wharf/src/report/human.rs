@@ -30,7 +30,12 @@ pub(super) fn reason(why: &[Change], unit: &Unit) -> String {
         Change::Recipe { name, .. } => format!("{name} changed"),
         Change::Input { name, .. } => format!("the dependency {name} was rebuilt"),
         Change::File { path, change } => {
-            let path = path.strip_prefix(unit.package.root()).unwrap_or(path).display();
+            let path = path.strip_prefix(unit.package.root()).unwrap_or(path);
+            // All of the package was looked at, and which file it is was not kept.
+            if path.as_os_str().is_empty() {
+                return "something in the package has changed".to_owned();
+            }
+            let path = path.display();
             match change {
                 FileChange::Content => format!("the file `{path}` has changed"),
                 FileChange::Appeared => format!("the file `{path}` is new"),
