@@ -146,6 +146,18 @@ pub enum Names {
 }
 
 impl TargetFilter {
+    /// `--all-targets`
+    pub fn everything() -> Self {
+        Self::Only(Box::new(NamedTargets {
+            all: true,
+            lib: LibRule::IfAny,
+            bins: Names::All,
+            examples: Names::All,
+            tests: Names::All,
+            benches: Names::All,
+        }))
+    }
+
     /// Whether any flag was given.
     pub fn is_specific(&self) -> bool {
         matches!(self, Self::Only(_))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use wharf_ops::fix::{self, Allowed, FeatureLoss, FeatureLosses, Migration, Wish};
-use wharf_ops::plan::{Intent, LibRule, NamedTargets, Names, TargetFilter};
+use wharf_ops::plan::{Intent, TargetFilter};
 use wharf_ops::{Failure, Result};
 
 use crate::cli::FixArgs;
@@ -40,14 +40,7 @@ fn typed<'a>(args: &'a FixArgs, opened: &Opened, session: &Session) -> Result<Ty
     let mut targets = settle::targets(&args.targets, opened)?;
     // An edition is for everything in a package.
     if matches!(targets, TargetFilter::Default { .. }) && (args.edition || args.edition_idioms) {
-        targets = TargetFilter::Only(Box::new(NamedTargets {
-            all: true,
-            lib: LibRule::IfAny,
-            bins: Names::All,
-            examples: Names::All,
-            tests: Names::All,
-            benches: Names::All,
-        }));
+        targets = TargetFilter::everything();
     }
     // As with `check`, this profile means `cfg(test)`.
     let test = args.compile.profile.as_deref() == Some("test");

@@ -286,14 +286,7 @@ pub fn targets(selection: &TargetSelection, opened: &Opened) -> Result<TargetFil
         }
     }
     if *all_targets {
-        return Ok(TargetFilter::Only(Box::new(NamedTargets {
-            all: true,
-            lib: LibRule::IfAny,
-            bins: Names::All,
-            examples: Names::All,
-            tests: Names::All,
-            benches: Names::All,
-        })));
+        return Ok(TargetFilter::everything());
     }
     let names = |all: bool, named: &[String]| if all { Names::All } else { Names::Just(named.to_vec()) };
     let only = NamedTargets {
